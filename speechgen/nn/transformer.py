@@ -1,0 +1,348 @@
+"""Transformer backbone with rotary positions and an explicit key/value cache.
+
+Pre-norm RMSNorm, rotary positions (Su et al. 2021), SwiGLU (Shazeer 2020) or GELU MLPs, and two optional conditions:
+a vector per sequence (added, or by AdaLN) and a memory read by cross-attention.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from speechgen.config import Config
+from speechgen.nn.adaln import AdaptiveModulation, modulate
+
+Modulation = tuple[Tensor, ...]  # shift, scale, gate of the attention, then of the MLP; each (B, 1, C)
+
+
+class TransformerConfig(Config):
+    """Shape of a ``Transformer``; ``width`` must divide by ``heads`` into an even size."""
+
+    width: int = Field(320, gt=0)
+    layers: int = Field(6, gt=0)
+    heads: int = Field(5, gt=0)
+    mlp: Literal["swiglu", "gelu"] = "swiglu"
+    mlp_multiplier: float = Field(4.0, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    rotary_base: float = Field(10_000.0, gt=1)
+    causal: bool = True
+    condition: Literal["none", "add", "adaln"] = "none"
+    condition_width: int | None = Field(None, gt=0)
+    cross_attention: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.width % (2 * self.heads):
+            raise ValueError(f"width {self.width} does not divide into {self.heads} heads of even size")
+        if (self.condition == "none") != (self.condition_width is None):
+            raise ValueError("condition and condition_width belong together: give both or neither")
+        return self
+
+    @property
+    def head_width(self) -> int:
+        return self.width // self.heads
+
+
+@dataclass
+class TransformerState:
+    """What a causal transformer remembers between steps. ``step`` writes into its tensors; ``clone`` before a fork.
+
+    ``keys`` and ``values`` are (layers, B, heads, max_length, head width), of which ``length`` positions are filled.
+    """
+
+    keys: Tensor
+    values: Tensor
+    rotary: tuple[Tensor, Tensor]
+    memory: list[tuple[Tensor, Tensor] | None]  # per layer
+    memory_mask: Tensor | None
+    modulations: list[Modulation | None]  # per layer
+    bias: Tensor | None  # (B, 1, C), the added condition
+    length: int = 0
+    visible: Tensor | None = None  # (B, max_length) bool, once a step has hidden a position
+
+    @property
+    def max_length(self) -> int:
+        return self.keys.shape[3]
+
+    def clone(self) -> "TransformerState":
+        """An independent copy, so that one prompt may be continued many times."""
+        visible = None if self.visible is None else self.visible.clone()
+        return replace(self, keys=self.keys.clone(), values=self.values.clone(), visible=visible)
+
+
+class Transformer(nn.Module):
+    """Stack of self-attention layers with a final norm: (B, T, C) -> (B, T, C), C = ``config.width``."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.norm = nn.RMSNorm(config.width, eps=1e-5)
+        self.add_condition = nn.Linear(config.condition_width, config.width) if config.condition == "add" else None
+        for name, weight in self.named_parameters():
+            if name.endswith(("output.weight", "down.weight")):
+                # Residual branches start small in proportion to depth (Radford et al. 2019, section 2.3).
+                nn.init.normal_(weight, std=0.02 / math.sqrt(2 * config.layers))
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        condition: Tensor | None = None,
+    ) -> Tensor:
+        """Run whole sequences.
+
+        x (B, T, C); mask (B, T) bool, True = real, with the padding on the right; memory (B, S, C) and memory_mask
+        (B, S) for cross-attention; condition (B, condition_width). Outputs at padding are zero.
+        """
+        bias, modulations = self._condition(condition)
+        rotary = rotary_tables(x.shape[1], self.config, x.device)
+        if mask is not None:
+            x = x.masked_fill(~mask.unsqueeze(-1), 0.0)
+        if bias is not None:
+            x = x + bias
+        # Under a causal mask padding on the right is never seen, and the fused kernel needs no explicit mask.
+        visible = None if mask is None or self.config.causal else mask[:, None, None, :]
+        for layer, read, modulation in zip(self.layers, self._memory(memory), modulations, strict=True):
+            x = layer(x, rotary, visible, read, _attention_mask(memory_mask), modulation)
+        x = self.norm(x)
+        return x if mask is None else x.masked_fill(~mask.unsqueeze(-1), 0.0)
+
+    @torch.no_grad()
+    def initial_state(
+        self,
+        batch: int,
+        max_length: int,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        condition: Tensor | None = None,
+    ) -> TransformerState:
+        """An empty cache for ``batch`` rows of at most ``max_length`` positions.
+
+        Memory and condition (shapes as in ``forward``) are fixed for the life of the state, so their projections are
+        computed here once. Device and dtype default to those of the weights.
+        """
+        if not self.config.causal:
+            raise ValueError("only a causal transformer can run step by step")
+        weight = self.norm.weight
+        device, dtype = device or weight.device, dtype or weight.dtype
+        shape = (len(self.layers), batch, self.config.heads, max_length, self.config.head_width)
+        bias, modulations = self._condition(condition)
+        return TransformerState(
+            keys=torch.zeros(shape, device=device, dtype=dtype),
+            values=torch.zeros(shape, device=device, dtype=dtype),
+            rotary=tuple(table.to(dtype) for table in rotary_tables(max_length, self.config, device)),
+            memory=self._memory(memory),
+            memory_mask=_attention_mask(memory_mask),
+            modulations=modulations,
+            bias=bias,
+        )
+
+    @torch.no_grad()
+    def step(self, x: Tensor, state: TransformerState, mask: Tensor | None = None) -> tuple[Tensor, TransformerState]:
+        """Continue by x (B, T_new, C), a whole prompt or one position; equals ``forward`` on everything so far.
+
+        mask (B, T_new) bool hides positions from all later ones: prompts of unequal length are padded on the left.
+        Raises ValueError when the cache is full.
+        """
+        start, end = state.length, state.length + x.shape[1]
+        if end > state.max_length:
+            raise ValueError(f"{end} positions do not fit in a state made for {state.max_length}")
+        rotary = tuple(table[start:end] for table in state.rotary)
+        visible = _visible_to_step(state, start, end, mask)
+        if state.bias is not None:
+            x = x + state.bias
+        for index, layer in enumerate(self.layers):
+            cache = (state.keys[index], state.values[index], start)
+            x = layer(x, rotary, visible, state.memory[index], state.memory_mask, state.modulations[index], cache)
+        state.length = end
+        return self.norm(x), state
+
+    def _memory(self, memory: Tensor | None) -> list[tuple[Tensor, Tensor] | None]:
+        if (memory is not None) != self.config.cross_attention:
+            raise ValueError("a memory is needed with cross_attention, and only then")
+        return [layer.cross.project_memory(memory) if memory is not None else None for layer in self.layers]
+
+    def _condition(self, condition: Tensor | None) -> tuple[Tensor | None, list[Modulation | None]]:
+        if (condition is None) != (self.config.condition == "none"):
+            raise ValueError(f"config says condition: {self.config.condition}, a vector was {_given(condition)}")
+        if self.add_condition is not None:
+            return self.add_condition(condition).unsqueeze(1), [None] * len(self.layers)
+        if condition is None:
+            return None, [None] * len(self.layers)
+        return None, [layer.modulation(condition.unsqueeze(1)) for layer in self.layers]
+
+
+class Layer(nn.Module):
+    """Self-attention, optional cross-attention, MLP; each on a normalised branch beside the residual."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.width, eps=1e-5)
+        self.attention = SelfAttention(config)
+        self.cross_norm = nn.RMSNorm(config.width, eps=1e-5) if config.cross_attention else None
+        self.cross = CrossAttention(config) if config.cross_attention else None
+        self.mlp_norm = nn.RMSNorm(config.width, eps=1e-5)
+        self.mlp = SwiGLU(config) if config.mlp == "swiglu" else GELU(config)
+        self.dropout = nn.Dropout(config.dropout)
+        if config.condition == "adaln":
+            self.modulation = AdaptiveModulation(config.condition_width, config.width, parts=6)
+
+    def forward(
+        self,
+        x: Tensor,
+        rotary: tuple[Tensor, Tensor],
+        visible: Tensor | None,
+        memory: tuple[Tensor, Tensor] | None,
+        memory_mask: Tensor | None,
+        modulation: Modulation | None,
+        cache: tuple[Tensor, Tensor, int] | None = None,
+    ) -> Tensor:
+        branch = self.attention_norm(x)
+        if modulation is not None:
+            branch = modulate(branch, modulation[0], modulation[1])
+        branch = self.dropout(self.attention(branch, rotary, visible, cache))
+        x = x + (branch if modulation is None else branch * modulation[2])
+        if memory is not None:
+            x = x + self.dropout(self.cross(self.cross_norm(x), memory, memory_mask))
+        branch = self.mlp_norm(x)
+        if modulation is not None:
+            branch = modulate(branch, modulation[3], modulation[4])
+        branch = self.dropout(self.mlp(branch))
+        return x + (branch if modulation is None else branch * modulation[5])
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention with rotary positions; one matrix makes queries, keys and values."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.causal = config.causal
+        self.dropout = config.dropout
+        self.qkv = nn.Linear(config.width, 3 * config.width, bias=False)
+        self.output = nn.Linear(config.width, config.width, bias=False)
+
+    def forward(
+        self,
+        x: Tensor,
+        rotary: tuple[Tensor, Tensor],
+        visible: Tensor | None,
+        cache: tuple[Tensor, Tensor, int] | None,
+    ) -> Tensor:
+        batch, length, width = x.shape
+        parts = self.qkv(x).view(batch, length, 3 * self.heads, width // self.heads).transpose(1, 2)
+        queries, keys = rotate(parts[:, : 2 * self.heads], rotary).chunk(2, dim=1)
+        values = parts[:, 2 * self.heads :]
+        causal = self.causal
+        if cache is not None:
+            all_keys, all_values, start = cache
+            end = start + length
+            all_keys[:, :, start:end] = keys
+            all_values[:, :, start:end] = values
+            keys, values = all_keys[:, :, :end], all_values[:, :, :end]
+            # A first prompt needs the causal mask; one new position sees all; anything else brings its own mask.
+            causal = visible is None and length > 1
+        y = F.scaled_dot_product_attention(
+            queries, keys, values, visible, dropout_p=self.dropout if self.training else 0.0, is_causal=causal
+        )
+        return self.output(y.transpose(1, 2).reshape(batch, length, width))
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention from (B, T, C) to a memory (B, S, C); rows whose memory is all masked read zeros."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.dropout = config.dropout
+        self.query = nn.Linear(config.width, config.width, bias=False)
+        self.key_value = nn.Linear(config.width, 2 * config.width, bias=False)
+        self.output = nn.Linear(config.width, config.width, bias=False)
+
+    def project_memory(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values (B, heads, S, head width) of a memory (B, S, C)."""
+        keys, values = self.key_value(memory).unflatten(-1, (2 * self.heads, -1)).transpose(1, 2).chunk(2, dim=1)
+        return keys, values
+
+    def forward(self, x: Tensor, memory: tuple[Tensor, Tensor], memory_mask: Tensor | None) -> Tensor:
+        queries = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(queries, *memory, memory_mask, dropout_p=dropout)
+        return self.output(y.transpose(1, 2).flatten(2))
+
+
+class SwiGLU(nn.Module):
+    """Gated MLP; two thirds of the hidden width, so that it costs what a plain MLP of that multiplier does."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        # Whole multiples of 32 keep vector units full.
+        hidden = 32 * max(1, round(config.width * config.mlp_multiplier * 2 / 3 / 32))
+        self.up = nn.Linear(config.width, 2 * hidden, bias=False)
+        self.down = nn.Linear(hidden, config.width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, value = self.up(x).chunk(2, dim=-1)
+        return self.down(F.silu(gate) * value)
+
+
+class GELU(nn.Module):
+    """The classic two-layer MLP."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        hidden = int(config.width * config.mlp_multiplier)
+        self.up = nn.Linear(config.width, hidden, bias=False)
+        self.down = nn.Linear(hidden, config.width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.gelu(self.up(x)))
+
+
+def rotary_tables(length: int, config: TransformerConfig, device: torch.device | str) -> tuple[Tensor, Tensor]:
+    """Cosines and signed sines (length, head width) for ``rotate``, float32."""
+    half = config.head_width // 2
+    frequencies = config.rotary_base ** (-torch.arange(half, dtype=torch.float32, device=device) / half)
+    angles = torch.outer(torch.arange(length, dtype=torch.float32, device=device), frequencies)
+    cosines, sines = angles.cos(), angles.sin()
+    return torch.cat([cosines, cosines], dim=-1), torch.cat([-sines, sines], dim=-1)
+
+
+def rotate(x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotate pairs (i, i + half) of the last axis of x (..., T, head width) by the angles of their position."""
+    cosines, sines = tables
+    # Rolling by half the width swaps the members of each pair; the sign of the swap is in the sine table.
+    return torch.addcmul(x * cosines, x.roll(x.shape[-1] // 2, dims=-1), sines).to(x.dtype)
+
+
+def _visible_to_step(state: TransformerState, start: int, end: int, mask: Tensor | None) -> Tensor | None:
+    """Which cached positions each new one may see: (B or 1, 1, T_new, end) bool, or None for all (or plain causal)."""
+    if mask is not None and state.visible is None:
+        state.visible = torch.ones(mask.shape[0], state.max_length, dtype=torch.bool, device=mask.device)
+    if mask is not None:
+        state.visible[:, start:end] = mask
+    if state.visible is None and (start == 0 or end - start == 1):
+        return None
+    causal = torch.ones(end - start, end, dtype=torch.bool, device=state.keys.device).tril(diagonal=start)
+    if state.visible is None:
+        return causal[None, None]
+    # A hidden position still sees itself: its output is not used, but attention over nothing would be undefined.
+    itself = torch.eye(end, dtype=torch.bool, device=causal.device)[start:]
+    return ((causal & state.visible[:, None, :end]) | itself).unsqueeze(1)
+
+
+def _attention_mask(mask: Tensor | None) -> Tensor | None:
+    return None if mask is None else mask[:, None, None, :]
+
+
+def _given(value: Tensor | None) -> str:
+    return "not given" if value is None else "given"
