@@ -1,0 +1,1 @@
+"""What "similar" means: surface, perceptual and adversarial losses, and the balancer between them."""
