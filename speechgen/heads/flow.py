@@ -43,7 +43,9 @@ class FlowHead(nn.Module):
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
 
-    def loss(self, z: Tensor, target: Tensor, generator: torch.Generator, weights: Tensor | None = None) -> Tensor:
+    def loss(
+        self, z: Tensor, target: Tensor, generator: torch.Generator | None = None, weights: Tensor | None = None
+    ) -> Tensor:
         """Mean squared error of the velocity, averaged over positions.
 
         z (N, C), target (N, D), weights (N,) non-negative (a bool mask will do). Times are sigmoid(normal), so that

@@ -1,0 +1,62 @@
+"""What every head offers, the typed union of their configs, and how one is built."""
+
+from typing import Annotated, Protocol
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from speechgen.heads.categorical import CategoricalHead, CategoricalHeadConfig
+from speechgen.heads.depth import DepthHead, DepthHeadConfig
+from speechgen.heads.flow import FlowHead, FlowHeadConfig
+
+HeadConfig = Annotated[FlowHeadConfig | CategoricalHeadConfig | DepthHeadConfig, Field(discriminator="kind")]
+
+
+class Head(Protocol):
+    """Draws one unit from its distribution given the backbone's z.
+
+    Positions come flattened: N of them, whatever batch and time they are from. Units are (N, D) float for continuous
+    heads and (N, K) long for discrete ones. ``sample`` takes further options that are a head's own (steps, top_k...).
+    """
+
+    def loss(
+        self, z: Tensor, target: Tensor, generator: torch.Generator | None = None, weights: Tensor | None = None
+    ) -> Tensor:
+        """Scalar loss of target units given z (N, C), averaged over positions by non-negative weights (N,)."""
+
+    def sample(
+        self,
+        z: Tensor,
+        z_null: Tensor | None = None,
+        guidance: float = 1.0,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw units for z (N, C), steered away from z_null (N, C) when guidance is not 1."""
+
+
+def build_head(
+    config: HeadConfig, width: int, *, unit_width: int = 0, codebooks: int = 0, codebook_size: int = 0
+) -> FlowHead | CategoricalHead | DepthHead:
+    """The head a config names, for z of ``width`` channels.
+
+    ``unit_width`` (D) is needed by continuous heads, ``codebooks`` (K) and ``codebook_size`` (V) by discrete ones.
+    """
+    match config:
+        case FlowHeadConfig():
+            _need(config, unit_width=unit_width)
+            return FlowHead(config, width, unit_width)
+        case CategoricalHeadConfig():
+            _need(config, codebooks=codebooks, codebook_size=codebook_size)
+            return CategoricalHead(config, width, codebooks, codebook_size)
+        case DepthHeadConfig():
+            _need(config, codebooks=codebooks, codebook_size=codebook_size)
+            return DepthHead(config, width, codebooks, codebook_size)
+    raise TypeError(f"not a head config: {config!r}")
+
+
+def _need(config: HeadConfig, **sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"a {config.kind} head needs {name}, at least 1")

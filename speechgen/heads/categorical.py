@@ -1,0 +1,68 @@
+"""Softmax head: the K codes of a position are drawn in parallel, independent given z."""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from speechgen.config import Config
+from speechgen.heads.sampling import code_loss, draw, guide
+
+
+class CategoricalHeadConfig(Config):
+    """``label_smoothing``: probability taken from the true code and spread over all (Szegedy et al. 2016)."""
+
+    kind: Literal["categorical"] = "categorical"
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+
+
+class CategoricalHead(nn.Module):
+    """Draws codes (N, K) given z (N, C); codebooks are independent, so K > 1 wants the delay order."""
+
+    def __init__(self, config: CategoricalHeadConfig, width: int, codebooks: int, codebook_size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.codebooks = codebooks
+        self.codebook_size = codebook_size
+        self.output = nn.Linear(width, codebooks * codebook_size)
+
+    def logits(self, z: Tensor) -> Tensor:
+        """(N, C) -> (N, K, V)."""
+        return self.output(z).unflatten(-1, (self.codebooks, self.codebook_size))
+
+    def loss(
+        self, z: Tensor, target: Tensor, generator: torch.Generator | None = None, weights: Tensor | None = None
+    ) -> Tensor:
+        """Cross-entropy of target (N, K) long given z (N, C), averaged by weights (N,) or (N, K), bool or not.
+
+        Targets of weight 0 may hold special tokens. The generator is not used: this loss draws nothing.
+        """
+        return code_loss(self.logits(z), target, weights, self.config.label_smoothing)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        z: Tensor,
+        z_null: Tensor | None = None,
+        guidance: float = 1.0,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        allowed: range | None = None,
+    ) -> Tensor:
+        """Draw codes (N, K) for z (N, C); with z_null, guidance acts on the logits.
+
+        ``allowed`` limits the draw to a range of codes, as the flat order needs.
+        """
+        guided = z_null is not None and guidance != 1.0
+        logits = guide(self.logits(torch.cat([z, z_null])), guidance) if guided else self.logits(z)
+        if allowed is None:
+            return draw(logits, temperature, top_k, top_p, generator)
+        return draw(logits[..., allowed.start : allowed.stop], temperature, top_k, top_p, generator) + allowed.start
+
+    @torch.no_grad()
+    def log_probability(self, z: Tensor, codes: Tensor) -> Tensor:
+        """How sure the head is of codes (N, K) given z (N, C): (N, K), each at most 0."""
+        return self.logits(z).float().log_softmax(dim=-1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
