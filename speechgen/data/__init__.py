@@ -1,0 +1,1 @@
+"""Where examples come from: Kaldi directories, Lhotse manifests, checks, corpora, shards."""

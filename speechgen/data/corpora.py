@@ -1,0 +1,135 @@
+"""Prepare steps: how each known corpus becomes data directories train, dev and test."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from speechgen.data.kaldi import DataDir, Utterance
+from speechgen.errors import UserError, nearest
+
+Splits = dict[str, list[Utterance]]
+HELD_OUT = 40  # utterances of a single-speaker corpus whose sentences are kept out of train for dev
+
+
+def prepare(name: str, corpus: str | Path, out: str | Path) -> dict[str, DataDir]:
+    """Write ``out``/train, dev and test for a known corpus lying in the folder ``corpus``; returns them by name.
+
+    ``starter`` joins speechocean762, kathleen and kerstin, which lie side by side in ``corpus``.
+    Utterance ids begin with the speaker id, and both are unique across all corpora.
+    Raises UserError for an unknown name or a folder without the corpus.
+    """
+    if name not in CORPORA:
+        raise UserError(f"no corpus named {name!r}{nearest(name, CORPORA)}")
+    corpus = Path(corpus)
+    if not corpus.is_dir():
+        raise UserError(f"--corpus {corpus}: no such folder; {_where(name)}")
+    splits = CORPORA[name](corpus)
+    directories = {}
+    for split, utterances in splits.items():
+        directories[split] = DataDir(sorted(utterances, key=lambda u: u.id.encode()), corpus)
+        directories[split].write(Path(out) / split)
+    return directories
+
+
+def speechocean762(corpus: Path) -> Splits:
+    """English by Mandarin speakers of all ages; ids are bare numbers and the text is in capitals."""
+
+    def adapt(utterance: Utterance) -> Utterance:
+        speaker = f"speechocean762-{utterance.speaker}"
+        id = f"{speaker}-{utterance.id}"
+        return replace(utterance, id=id, speaker=speaker, text=utterance.text.lower())
+
+    return {split: [adapt(u) for u in _read(corpus, split, "en")] for split in ("train", "dev", "test")}
+
+
+def kathleen(corpus: Path) -> Splits:
+    """CMU Arctic sentences by one US-English woman, several takes each (arctic_a0001_<time>)."""
+    train, dev = hold_out(_read(corpus, "train", "en"), lambda u: re.sub(r"_\d+$", "", u.id))
+    return {"train": train, "dev": dev, "test": _read(corpus, "test", "en")}
+
+
+def kerstin(corpus: Path) -> Splits:
+    """German sentences by one woman."""
+    train, dev = hold_out(_read(corpus, "train", "de"), lambda u: u.id)
+    return {"train": train, "dev": dev, "test": _read(corpus, "test", "de")}
+
+
+def fsdd(corpus: Path) -> Splits:
+    """English digits by six speakers; test is takes 0-4 of each digit, and dev takes 5-7."""
+    utterances = _read(corpus, "train", "en")
+    in_dev = [int(u.id.rsplit("-", 1)[1]) <= 7 for u in utterances]
+    return {
+        "train": [u for u, dev in zip(utterances, in_dev) if not dev],
+        "dev": [u for u, dev in zip(utterances, in_dev) if dev],
+        "test": _read(corpus, "test", "en"),
+    }
+
+
+def starter(corpus: Path) -> Splits:
+    """Many English speakers, one good English voice and one good German voice."""
+    parts = [CORPORA[name](_part(corpus, name)) for name in STARTER]
+    return {split: [u for part in parts for u in part[split]] for split in ("train", "dev", "test")}
+
+
+STARTER = ("speechocean762", "kathleen", "kerstin")
+CORPORA: dict[str, Callable[[Path], Splits]] = {
+    "speechocean762": speechocean762,
+    "kathleen": kathleen,
+    "kerstin": kerstin,
+    "fsdd": fsdd,
+    "starter": starter,
+}
+
+
+def hold_out(
+    utterances: list[Utterance], sentence_of: Callable[[Utterance], str], count: int = HELD_OUT
+) -> tuple[list[Utterance], list[Utterance]]:
+    """Split into (train, dev) with about ``count`` utterances in dev and no sentence on both sides.
+
+    Takes belong to one sentence when ``sentence_of`` or their words agree. Sentences are chosen by a hash of
+    their words, so the choice does not depend on the order of the list.
+    """
+    groups = list(_same_sentence(utterances, sentence_of))
+    groups.sort(key=lambda group: hashlib.sha256(min(_words(u) for u in group).encode()).digest())
+    dev: set[str] = set()
+    for group in groups:
+        if len(dev) >= count:
+            break
+        dev |= {u.id for u in group}
+    return [u for u in utterances if u.id not in dev], [u for u in utterances if u.id in dev]
+
+
+def _same_sentence(utterances: list[Utterance], sentence_of: Callable[[Utterance], str]) -> Iterable[list[Utterance]]:
+    groups: dict[str, list[Utterance]] = {}
+    for utterance in utterances:
+        keys = (f"id {sentence_of(utterance)}", f"words {_words(utterance)}")
+        joined = [utterance]
+        for group in {id(groups[key]): groups[key] for key in keys if key in groups}.values():
+            joined = group + joined
+        for member in joined:
+            groups[f"id {sentence_of(member)}"] = groups[f"words {_words(member)}"] = joined
+    return {id(group): group for group in groups.values()}.values()
+
+
+def _words(utterance: Utterance) -> str:
+    return " ".join(re.findall(r"[^\W_]+", utterance.text.lower()))
+
+
+def _read(corpus: Path, split: str, language: str) -> list[Utterance]:
+    if not (corpus / split).is_dir():
+        raise UserError(f"--corpus {corpus}: holds no {split}/; give the folder that holds train/, test/ and the audio")
+    return DataDir.read(corpus / split, corpus, language).utterances
+
+
+def _part(corpus: Path, name: str) -> Path:
+    if not (corpus / name).is_dir():
+        raise UserError(f"--corpus {corpus}: holds no {name}/; {_where('starter')}")
+    return corpus / name
+
+
+def _where(name: str) -> str:
+    if name == "starter":
+        return f"give the folder that holds {', '.join(STARTER)} side by side"
+    return f"give the folder that holds {name}'s train/ and test/"

@@ -1,0 +1,177 @@
+"""Audio dumps: a data directory as Lhotse Shar shards of FLAC at one sample rate, and back into memory."""
+
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from speechgen.audio.files import AudioError, read_audio
+from speechgen.data.kaldi import DataDir, Utterance
+from speechgen.data.parallel import parallel_map
+from speechgen.errors import UserError
+
+DONE = "cuts.done.json"  # Lhotse takes any other first part of a name for a data field
+
+
+@dataclass(frozen=True)
+class Example:
+    """One utterance in memory; ``audio`` is int16 (T,) at ``sample_rate`` Hz."""
+
+    id: str
+    speaker: str
+    text: str
+    language: str
+    sample_rate: int
+    audio: np.ndarray
+
+    @property
+    def seconds(self) -> float:
+        return len(self.audio) / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Dumped:
+    """What ``write_shards`` wrote and what it left out (reasons by utterance id)."""
+
+    utterances: int
+    seconds: float
+    skipped: dict[str, str]
+
+
+def write_shards(
+    data_dir: DataDir,
+    out_dir: str | Path,
+    sample_rate: int,
+    shard_size: int = 1000,
+    jobs: int = 1,
+    on_utterance: Callable[[], None] = lambda: None,
+) -> Dumped:
+    """Write every readable recording as mono 16-bit FLAC at ``sample_rate`` Hz into Lhotse Shar shards.
+
+    Text, speaker and language lie in the supervisions; ``CutSet.from_shar(in_dir=...)`` reads the folder too.
+    Recordings that cannot be read are left out and told by id. The folder appears complete, with its done-mark,
+    or not at all; an older one is replaced. ``on_utterance`` is called after each recording.
+    Raises UserError when nothing can be read or the folder cannot be written.
+    """
+    from lhotse.shar.writers.cut import JsonlShardWriter
+    from lhotse.shar.writers.tar import TarWriter
+
+    out_dir = Path(out_dir)
+    _refuse_other_folder(out_dir)
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=out_dir.parent, prefix=f".{out_dir.name}."))
+    skipped: dict[str, str] = {}
+    written, samples = 0, 0
+    tasks = [(utterance, sample_rate) for utterance in data_dir.utterances]
+    try:
+        with (
+            JsonlShardWriter(f"{temporary}/cuts.%06d.jsonl", shard_size) as cuts,
+            TarWriter(f"{temporary}/recording.%06d.tar", shard_size) as recordings,
+        ):
+            for utterance, encoded in zip(data_dir.utterances, parallel_map(_encode, tasks, jobs)):
+                on_utterance()
+                if isinstance(encoded, str):
+                    skipped[utterance.id] = encoded
+                    continue
+                flac, length = encoded
+                cut, recording = _manifests(utterance, sample_rate, length)
+                cuts.write(cut)
+                recordings.write(f"{cut.id}.flac", io.BytesIO(flac))
+                recordings.write(f"{cut.id}.json", io.BytesIO(json.dumps(recording).encode()), count=False)
+                written, samples = written + 1, samples + length
+        if not written:
+            first = next(iter(skipped.values()), "it holds no utterances")
+            raise UserError(f"{out_dir}: nothing to dump; {first}")
+        done = {"sample_rate": sample_rate, "utterances": written, "samples": samples, "skipped": skipped}
+        (temporary / DONE).write_text(json.dumps(done, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        _replace(temporary, out_dir)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Dumped(written, samples / sample_rate, skipped)
+
+
+def read_shards(out_dir: str | Path) -> list[Example]:
+    """All examples of a finished dump, in its order; raises UserError when the dump is missing or unfinished."""
+    return list(iterate_shards(out_dir))
+
+
+def iterate_shards(out_dir: str | Path) -> Iterator[Example]:
+    """Examples of a finished dump one by one; raises UserError when the dump is missing or unfinished."""
+    import soundfile
+    from lhotse import CutSet
+
+    read_done(out_dir)
+    for cut in CutSet.from_shar(in_dir=str(out_dir)):
+        audio, rate = soundfile.read(io.BytesIO(cut.recording.sources[0].source), dtype="int16")
+        supervision = cut.supervisions[0]
+        yield Example(supervision.id, supervision.speaker, supervision.text, supervision.language, rate, audio)
+
+
+def read_done(out_dir: str | Path) -> dict:
+    """The done-mark of a dump: sample_rate (Hz), utterances, samples, skipped; raises UserError without one."""
+    try:
+        return json.loads((Path(out_dir) / DONE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UserError(f"{out_dir}: is no finished dump; make it with 'speechgen dump audio DATADIR {out_dir}'") from None
+
+
+def _encode(task: tuple[Utterance, int]) -> tuple[bytes, int] | str:
+    """(FLAC bytes, samples), or the reason why the recording is left out."""
+    import soundfile
+
+    utterance, sample_rate = task
+    try:
+        wave, _ = read_audio(utterance.path, sample_rate)
+    except AudioError as error:
+        return str(error)
+    samples = (wave.numpy() * 32768.0).round().clip(-32768, 32767).astype(np.int16)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, sample_rate, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue(), len(samples)
+
+
+def _manifests(utterance: Utterance, sample_rate: int, samples: int):
+    """A cut with its supervision, and the recording that the tar shard carries."""
+    from lhotse import AudioSource, MonoCut, Recording, SupervisionSegment
+
+    duration = samples / sample_rate
+    recording = Recording(
+        id=utterance.id,
+        sources=[AudioSource(type="shar", channels=[0], source="")],
+        sampling_rate=sample_rate,
+        num_samples=samples,
+        duration=duration,
+    )
+    supervision = SupervisionSegment(
+        id=utterance.id,
+        recording_id=utterance.id,
+        start=0.0,
+        duration=duration,
+        text=utterance.text,
+        language=utterance.language,
+        speaker=utterance.speaker,
+        custom=dict(utterance.extras) or None,
+    )
+    cut = MonoCut(
+        id=utterance.id, start=0.0, duration=duration, channel=0, supervisions=[supervision], recording=recording
+    )
+    return cut, recording.to_dict()
+
+
+def _refuse_other_folder(out_dir: Path) -> None:
+    """A dump may replace an older dump and an empty folder, and nothing else."""
+    if out_dir.exists() and not (out_dir / DONE).exists() and any(out_dir.iterdir()):
+        raise UserError(f"{out_dir}: holds something that is no dump; name a new folder")
+
+
+def _replace(temporary: Path, out_dir: Path) -> None:
+    os.chmod(temporary, 0o755)
+    if out_dir.exists():
+        shutil.rmtree(out_dir)
+    os.replace(temporary, out_dir)

@@ -1,0 +1,1 @@
+"""Text to symbols: normalisation, phonemes or characters, sentence chunks."""

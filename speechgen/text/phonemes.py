@@ -1,0 +1,55 @@
+"""Text to phonemes by espeak-ng (through phonemizer), whose library and voices come as wheels."""
+
+from functools import lru_cache
+
+from speechgen.errors import UserError, nearest
+from speechgen.text.normalise import normalise
+
+WORD_BOUNDARY = " "
+ESPEAK_VOICES = {"en": "en-us", "de": "de"}
+
+
+def phonemize(text: str, language: str, stress: bool = False) -> list[str]:
+    """One utterance to phonemes: see ``phonemize_many``."""
+    return phonemize_many([text], language, stress)[0]
+
+
+def phonemize_many(texts: list[str], language: str, stress: bool = False) -> list[list[str]]:
+    """Utterances to lists of IPA phonemes, one entry each (long vowels, diphthongs and affricates are one),
+    with " " between words. Text is normalised first; punctuation does not appear.
+
+    ``language`` is "en" (American) or "de". With ``stress`` the marks ˈ and ˌ stay in front of their phoneme.
+    Raises UserError for another language, unsayable text, or when the [g2p] extra is not installed.
+    """
+    from phonemizer.separator import Separator
+
+    backend = _backend(language, stress)
+    separator = Separator(phone="|", word=" ", syllable="")
+    lines = backend.phonemize([normalise(text, language) for text in texts], separator=separator, strip=True)
+    return [_entries(line) for line in lines]
+
+
+def _entries(line: str) -> list[str]:
+    words = [[phoneme for phoneme in word.split("|") if phoneme] for word in line.split()]
+    entries: list[str] = []
+    for word in filter(None, words):
+        entries += [WORD_BOUNDARY, *word] if entries else word
+    return entries
+
+
+@lru_cache(maxsize=8)
+def _backend(language: str, stress: bool):
+    """The espeak backend of a language; built once, since opening the library costs more than a sentence."""
+    if language not in ESPEAK_VOICES:
+        raise UserError(f"no phonemes for language {language!r}{nearest(language, ESPEAK_VOICES)}")
+    try:
+        import espeakng_loader
+        from phonemizer.backend import EspeakBackend
+        from phonemizer.backend.espeak.wrapper import EspeakWrapper
+    except ImportError:
+        raise UserError("phonemes need espeak-ng (GPL-3): pip install 'speechgen[g2p]', or use characters") from None
+    EspeakWrapper.set_library(espeakng_loader.get_library_path())
+    EspeakWrapper.set_data_path(espeakng_loader.get_data_path())
+    return EspeakBackend(
+        ESPEAK_VOICES[language], with_stress=stress, language_switch="remove-flags", words_mismatch="ignore"
+    )
