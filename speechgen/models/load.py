@@ -1,0 +1,78 @@
+"""A model on disk: a folder with config.yaml, model.safetensors and README.md, and how it comes back to life."""
+
+from pathlib import Path
+
+import safetensors.torch
+import yaml
+from torch import nn
+
+from speechgen.config import Config, make_config, save_config
+from speechgen.errors import UserError, nearest
+from speechgen.models.listener import Listener, ListenerConfig
+from speechgen.tokenizers.codec import CodecConfig, build_codec
+from speechgen.training.checkpoint import list_checkpoints, load_weights
+
+PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
+
+
+def shipped() -> list[str]:
+    """Names of the models that came with the package."""
+    return sorted(path.parent.name for path in PRETRAINED.glob("*/config.yaml"))
+
+
+def load(model: str | Path) -> nn.Module:
+    """A model by the name it is shipped under, or by its folder, or by the folder of its training run.
+
+    Returned ready to use (averaged weights, evaluation mode). Raises UserError for an unknown name or damaged files.
+    """
+    folder = PRETRAINED / str(model) if (PRETRAINED / str(model) / "config.yaml").exists() else Path(model)
+    if not (folder / "config.yaml").exists():
+        raise UserError(f"{model}: no model of that name and no folder with a config.yaml{nearest(str(model), shipped())}")
+    try:
+        values = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError):
+        raise UserError(f"{folder / 'config.yaml'}: not plain YAML") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{folder / 'config.yaml'}: expected 'key: value' lines")
+    if "training" in values:  # a run: its config holds the model's, its newest checkpoint the averaged weights
+        checkpoints = list_checkpoints(folder)
+        if not checkpoints:
+            raise UserError(f"{folder}: the run has no checkpoint yet")
+        module = build(values.get("model", {}), str(folder / "config.yaml"))
+        load_weights(_Averaged(module), checkpoints[-1] / f"{values.get('kind')}-ema.safetensors")
+    else:
+        module = build(values, str(folder / "config.yaml"))
+        load_weights(module, folder / "model.safetensors")
+    return module.eval().requires_grad_(False)
+
+
+def build(values: dict, name: str) -> nn.Module:
+    """A module from the plain values of its config, with fresh weights."""
+    kind = values.get("kind")
+    match kind:
+        case "codec":
+            return build_codec(make_config(CodecConfig, values, name))
+        case "listener":
+            return Listener(make_config(ListenerConfig, values, name))
+        case _:
+            raise UserError(f"{name}: kind: {kind}{nearest(str(kind), ['codec', 'listener', 'tts'])}")
+
+
+def save_model(folder: Path, config: Config, module: nn.Module, card: str) -> None:
+    """Write a model folder; the card comes last, so that a folder with a card is whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_config(config, folder / "config.yaml")
+    weights = {name: tensor.detach().contiguous().clone() for name, tensor in module.state_dict().items()}
+    safetensors.torch.save_file(weights, folder / "model.safetensors")
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+class _Averaged(nn.Module):
+    """Gives a module the names that torch's AveragedModel stores it under."""
+
+    def __init__(self, module: nn.Module):
+        super().__init__()
+        self.module = module
+        import torch
+
+        self.register_buffer("n_averaged", torch.zeros((), dtype=torch.long))

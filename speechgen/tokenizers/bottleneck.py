@@ -1,0 +1,33 @@
+"""What stands between an encoder and a decoder: the interface of RVQ, FSQ and VAE."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Quantized:
+    """A bottleneck's training output: what the decoder sees (B, C, T), codes (B, K, T) if any, losses and facts."""
+
+    values: Tensor
+    codes: Tensor | None
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    facts: dict[str, float] = field(default_factory=dict)
+
+
+class Bottleneck(Protocol):
+    """``codebooks`` is 0 for a continuous bottleneck, whose encode and decode pass the mean."""
+
+    codebooks: int
+    codebook_size: int
+
+    def __call__(self, latents: Tensor, generator: torch.Generator) -> Quantized:
+        """Training: (B, C, T) in, with dropout of codebooks, noise and losses."""
+
+    def encode(self, latents: Tensor, codebooks: int | None = None) -> Tensor:
+        """(B, C, T) to codes (B, K, T) long."""
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes (B, K, T) to (B, C, T)."""

@@ -1,0 +1,155 @@
+"""How the codec is trained: surface losses from the start, perceptual ones with them, adversarial ones later.
+
+The generator is the codec, the discriminators are its opponent; each is a player with an optimiser of its own.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from speechgen.audio.pictures import spectrogram_pair
+from speechgen.config import Config
+from speechgen.data.batches import Crops, share
+from speechgen.data.shards import Example
+from speechgen.losses.adversarial import discriminator_losses, generator_losses
+from speechgen.losses.balancer import Balancer
+from speechgen.losses.discriminators import DiscriminatorConfig, Discriminators
+from speechgen.losses.perceptual import PerceptualConfig, PerceptualLoss
+from speechgen.losses.surface import SurfaceConfig, SurfaceLoss
+from speechgen.tokenizers.codec import Codec
+from speechgen.training.loop import Shown
+
+SHOWN_SECONDS = 4.0
+DEV_UTTERANCES = 24
+
+
+class AdversarialConfig(Config):
+    """``start_step``: the first step with discriminators. ``freeze_encoder``: from then on train the decoder only,
+    which is cheap and stable (AudioDec, Wu et al. 2023). Weights of 0 switch a loss off."""
+
+    adversarial: float = 0.0
+    feature_matching: float = 0.0
+    kind: Literal["least_squares", "hinge"] = "least_squares"
+    start_step: int = 0
+    freeze_encoder: bool = True
+    discriminators: DiscriminatorConfig = DiscriminatorConfig()
+
+
+class CodecTask(Config):
+    """What "similar" means for this codec. ``balance``: weights are shares of the gradient at the waveform
+    (EnCodec's balancer) instead of factors of the losses."""
+
+    batch: int = 24
+    seconds: float = 1.0
+    surface: SurfaceConfig = SurfaceConfig()
+    perceptual: PerceptualConfig = PerceptualConfig()
+    adversarial: AdversarialConfig = AdversarialConfig()
+    balance: bool = False
+    bottleneck_weight: float = 1.0
+
+
+class CodecTraining:
+    """The codec as the loop sees it."""
+
+    def __init__(
+        self,
+        codec: Codec,
+        task: CodecTask,
+        train: list[Example],
+        dev: list[Example],
+        perceptual: PerceptualLoss | None = None,
+        seed: int = 0,
+    ):
+        self.task, self.dev, self.sample_rate = task, dev[:DEV_UTTERANCES], codec.sample_rate
+        self.players: dict[str, nn.Module] = {"codec": codec}
+        if self._has_opponent:
+            self.players["discriminators"] = Discriminators(task.adversarial.discriminators)
+        self.surface, self.perceptual = SurfaceLoss(codec.sample_rate, task.surface), perceptual
+        self.crops = Crops(train, int(task.seconds * codec.sample_rate) // codec.hop * codec.hop, task.batch, seed)
+        self.weights = self.surface.weights()
+        if perceptual is not None:
+            self.weights["perceptual"] = task.perceptual.weight
+        for name in ("adversarial", "feature_matching"):
+            if getattr(task.adversarial, name):
+                self.weights[name] = getattr(task.adversarial, name)
+        self.balancer = Balancer(self.weights) if task.balance else None
+        self._made: Tensor | None = None
+
+    @property
+    def _has_opponent(self) -> bool:
+        return bool(self.task.adversarial.adversarial or self.task.adversarial.feature_matching)
+
+    def turns(self, step: int) -> list[str]:
+        """The codec first, then, once they are in the game, the discriminators on what it made."""
+        return ["codec", "discriminators"] if self._adversarial(step) else ["codec"]
+
+    def batch(self, step: int, rank: int, ranks: int) -> Tensor:
+        waves = self.crops.waves(step)
+        return waves[share(list(range(len(waves))), rank, ranks)]
+
+    def losses(self, player: str, batch: Tensor, step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        if player == "discriminators":
+            kind = self.task.adversarial.kind
+            loss = discriminator_losses(self.players["discriminators"], batch, self._made, kind)["discriminator"]
+            return loss, {"loss": loss.item()}
+        codec = self.players["codec"]
+        self._freeze(codec, step)
+        made, quantized = codec(batch, generator)
+        losses = self.surface(made, batch)
+        if self.perceptual is not None:
+            losses["perceptual"] = self.perceptual(made, batch)
+        if self._adversarial(step):
+            extra = generator_losses(
+                self.players["discriminators"], batch, made, self.task.adversarial.kind, "feature_matching" in self.weights
+            )
+            losses |= {name: loss for name, loss in extra.items() if name in self.weights}
+            self._made = made.detach()
+        if self.balancer:
+            total = self.balancer(losses, made)
+        else:
+            total = sum(self.weights[name] * loss for name, loss in losses.items())
+        total = total + self.task.bottleneck_weight * sum(quantized.losses.values())
+        logged = {name: loss.item() for name, loss in {**losses, **quantized.losses}.items()}
+        return total, logged | quantized.facts
+
+    @torch.no_grad()
+    def evaluate(self, models: dict[str, nn.Module], generator: torch.Generator) -> Shown:
+        """Surface and perceptual losses on dev at all codebooks and unquantised; one utterance to hear and see."""
+        codec = models["codec"].eval()
+        device = codec.latent_mean.device
+        sums: dict[str, float] = {}
+        shown = Shown()
+        for example in self.dev:
+            wave = torch.from_numpy(example.audio).float().to(device)[None, None] / 32768
+            wave = wave[..., : int(SHOWN_SECONDS * self.sample_rate)]
+            versions = {"continuous": codec.decode_latents(codec.latents(wave))}
+            if codec.codebooks:
+                versions["codes"] = codec.decode(codec.encode(wave))
+            for version, made in versions.items():
+                made = made[..., : wave.shape[-1]]
+                losses = self.surface(made, wave)
+                if self.perceptual is not None:
+                    losses["perceptual"] = self.perceptual(made, wave)
+                for name, loss in losses.items():
+                    sums[f"{version}/{name}"] = sums.get(f"{version}/{name}", 0.0) + loss.item() / len(self.dev)
+                if not shown.pictures.get(version) and example is self.dev[-1]:
+                    shown.audio[version] = (made[0, 0], self.sample_rate)
+                    shown.pictures[version] = spectrogram_pair(wave[0, 0].cpu(), made[0, 0].cpu(), self.sample_rate)
+        shown.scalars = sums
+        return shown
+
+    def state(self) -> dict:
+        return {"balancer": self.balancer.state_dict() if self.balancer else {}}
+
+    def load_state(self, state: dict) -> None:
+        if self.balancer:
+            self.balancer.load_state_dict(state["balancer"])
+
+    def _adversarial(self, step: int) -> bool:
+        return self._has_opponent and step >= self.task.adversarial.start_step
+
+    def _freeze(self, codec: Codec, step: int) -> None:
+        if self._adversarial(step) and self.task.adversarial.freeze_encoder:
+            for part in (codec.encoder, codec.bottleneck):
+                part.requires_grad_(False)

@@ -1,0 +1,203 @@
+"""The one visible training loop: every model of the house is trained by ``train`` below."""
+
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.tensorboard import SummaryWriter
+
+from speechgen.config import Config
+from speechgen.errors import UserError
+from speechgen.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+
+
+class TrainConfig(Config):
+    """How weights change: the same keys for every model."""
+
+    steps: int
+    learning_rate: float = 5e-4
+    final_learning_rate: float = 1e-5
+    warmup: int = 200
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    ema: float = 0.998
+    bf16: bool = True
+    seed: int = 0
+    log_every: int = 20
+    evaluate_every: int = 500
+    checkpoint_every: int = 250
+
+
+@dataclass
+class Shown:
+    """What an evaluation leaves in tensorboard: numbers, audio {name: (wave (T,), Hz)}, pictures {name: (H, W, 3)}."""
+
+    scalars: dict[str, float] = field(default_factory=dict)
+    audio: dict[str, tuple[Tensor, int]] = field(default_factory=dict)
+    pictures: dict[str, Any] = field(default_factory=dict)
+
+
+class Task(Protocol):
+    """What the loop needs to know of a model: its players, its batches, its losses.
+
+    A player is a module with an optimiser of its own: one for most models, generator and discriminator for a codec.
+    """
+
+    players: dict[str, nn.Module]
+    sample_rate: int
+
+    def turns(self, step: int) -> list[str]:
+        """The players that take a step now, in order."""
+
+    def batch(self, step: int, rank: int, ranks: int) -> Any:
+        """Batch number ``step``: a pure function, so that the loader's position is the step itself."""
+
+    def losses(self, player: str, batch: Any, step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        """The scalar that this player lowers, and what to log."""
+
+    def evaluate(self, models: dict[str, nn.Module], generator: torch.Generator) -> Shown:
+        """Scores on held-out data, by the averaged weights."""
+
+    def state(self) -> dict:
+        """Plain values that belong in a checkpoint beside the weights."""
+
+    def load_state(self, state: dict) -> None: ...
+
+
+def train(task: Task, config: TrainConfig, exp: Path, device: str | None = None, until: int | None = None) -> None:
+    """Train to ``config.steps`` (or stop early at step ``until``), going on from the newest checkpoint in ``exp``."""
+    accelerator = Accelerator(mixed_precision="bf16" if config.bf16 else "no", cpu=device == "cpu")
+    rank, ranks = accelerator.process_index, accelerator.num_processes
+    players = {name: player.to(accelerator.device).train() for name, player in task.players.items()}
+    optimisers = {name: _optimiser(player, config) for name, player in players.items()}
+    averages = {
+        name: AveragedModel(player, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+        for name, player in players.items()
+    }
+    generator = torch.Generator(device=accelerator.device).manual_seed(config.seed + rank)
+    weights = {**players, **{f"{name}-ema": average for name, average in averages.items()}}
+
+    # A checkpoint in the folder is continued; weights, optimisers, draws and position are as they were.
+    step = 0
+    if found := list_checkpoints(exp):
+        state = load_checkpoint(found[-1], weights, optimisers)
+        step = state["step"]
+        generator.set_state(state["extra"]["generator"])
+        task.load_state(state["extra"]["task"])
+
+    def checkpoint() -> None:
+        if accelerator.is_main_process:
+            extra = {"generator": generator.get_state(), "task": task.state()}
+            save_checkpoint(exp, step, weights, optimisers, extra)
+
+    writer = SummaryWriter(str(exp / "tensorboard")) if accelerator.is_main_process else None
+    clock, window = time.monotonic(), {}
+    with _progress(accelerator.is_main_process) as progress:
+        bar = progress.add_task("train", total=config.steps, completed=step)
+        while step < min(config.steps, until or config.steps):
+            batch = task.batch(step, rank, ranks)
+            batch = batch.to(accelerator.device) if hasattr(batch, "to") else batch
+            for name in task.turns(step):
+                player, optimiser = players[name], optimisers[name]
+                for group in optimiser.param_groups:
+                    group["lr"] = learning_rate(config, step)
+                with accelerator.autocast():
+                    loss, facts = task.losses(name, batch, step, generator)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                _average_gradients(accelerator, player)
+                norm = nn.utils.clip_grad_norm_(player.parameters(), config.clip)
+                facts |= {"total": loss.item(), "gradient_norm": norm.item()}
+                # One bad batch must not poison the weights: a step whose gradient is not finite is left out.
+                if math.isfinite(facts["gradient_norm"]):
+                    optimiser.step()
+                    averages[name].update_parameters(player)
+                else:
+                    facts["skipped_steps"] = 1.0
+                for key, value in facts.items():
+                    window.setdefault(f"{name}/{key}", []).append(value)
+            step += 1
+            progress.update(bar, completed=step)
+
+            if step % config.log_every == 0 and writer:
+                seconds = (time.monotonic() - clock) / config.log_every
+                means = {key: sum(values) / len(values) for key, values in window.items()}
+                _check_skipped(window, config.log_every, exp)
+                for key, value in {**means, "seconds_per_step": seconds}.items():
+                    writer.add_scalar(key, value, step)
+                progress.console.print(_line(step, seconds, means))
+                clock, window = time.monotonic(), {}
+            if step % config.evaluate_every == 0 or step == config.steps:
+                if writer:
+                    shown = task.evaluate({name: average.module for name, average in averages.items()}, generator)
+                    _show(writer, shown, step)
+                    progress.console.print(_line(step, 0.0, shown.scalars))
+                    clock = time.monotonic()
+                for player in players.values():
+                    player.train()
+            if step % config.checkpoint_every == 0 or step == config.steps:
+                checkpoint()
+    if step % config.checkpoint_every != 0 and step != config.steps:
+        checkpoint()
+    if writer:
+        writer.close()
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Linear warm-up, then a cosine down to the final rate."""
+    if step < config.warmup:
+        return config.learning_rate * (step + 1) / config.warmup
+    share = (step - config.warmup) / max(1, config.steps - config.warmup)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+    return config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * cosine
+
+
+def _optimiser(player: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+    # Biases, norms and scales are not decayed (GPT-2 and later practice).
+    matrices = [p for p in player.parameters() if p.requires_grad and p.ndim >= 2]
+    vectors = [p for p in player.parameters() if p.requires_grad and p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
+
+
+def _average_gradients(accelerator: Accelerator, player: nn.Module) -> None:
+    """Mean of the ranks' gradients. By hand, since a wrapper of the model forbids several forwards in one step."""
+    if accelerator.num_processes == 1:
+        return
+    for parameter in player.parameters():
+        if parameter.requires_grad:
+            gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            parameter.grad = accelerator.reduce(gradient, reduction="mean")
+
+
+def _check_skipped(window: dict[str, list[float]], steps: int, exp: Path) -> None:
+    for key, values in window.items():
+        if key.endswith("skipped_steps") and len(values) == steps:
+            raise UserError(f"{exp}: {steps} steps in a row had no finite gradient; lower training.learning_rate and rerun")
+
+
+def _show(writer: SummaryWriter, shown: Shown, step: int) -> None:
+    for name, value in shown.scalars.items():
+        writer.add_scalar(f"dev/{name}", value, step)
+    for name, (wave, rate) in shown.audio.items():
+        writer.add_audio(name, wave.detach().float().cpu().clamp(-1, 1)[None], step, rate)
+    for name, picture in shown.pictures.items():
+        writer.add_image(name, picture, step, dataformats="HWC")
+
+
+def _line(step: int, seconds: float, means: dict[str, float]) -> str:
+    pace = f"{seconds:.2f} s  " if seconds else "dev  "
+    return f"step {step}  {pace}" + "  ".join(f"{key} {value:.4g}" for key, value in means.items())
+
+
+def _progress(visible: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, disable=not visible)
