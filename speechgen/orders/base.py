@@ -1,0 +1,50 @@
+"""The typed union of order configs, how one is built, and which triples of unit, order and head cannot work."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from speechgen.errors import UserError
+from speechgen.heads.base import HeadConfig
+from speechgen.orders.delay import Delay, DelayConfig
+from speechgen.orders.raster import FlatRaster, FlatRasterConfig, Raster, RasterConfig
+
+OrderConfig = Annotated[RasterConfig | FlatRasterConfig | DelayConfig, Field(discriminator="kind")]
+
+
+def build_order(config: OrderConfig, codebooks: int = 0, codebook_size: int = 0) -> Raster | FlatRaster | Delay:
+    """The order a config names, over K = ``codebooks`` of V = ``codebook_size`` codes; 0 means continuous units.
+
+    Raises UserError when the order cannot arrange such units.
+    """
+    _check_unit(config, codebooks)
+    match config:
+        case RasterConfig():
+            return Raster(codebooks, codebook_size)
+        case FlatRasterConfig():
+            return FlatRaster(codebooks, codebook_size)
+        case DelayConfig():
+            return Delay(codebooks, codebook_size, config.delays)
+    raise TypeError(f"not an order config: {config!r}")
+
+
+def check_triple(codebooks: int, order: OrderConfig, head: HeadConfig) -> None:
+    """Refuse a triple that cannot work: raises UserError with the way out. ``codebooks`` 0 means continuous units."""
+    if codebooks == 0 and head.kind != "flow":
+        raise UserError(f"head: {head.kind} draws codes, but the units are continuous; use head: flow")
+    if codebooks > 0 and head.kind == "flow":
+        raise UserError("head: flow draws continuous units, but the units are codes; use head: categorical or depth")
+    _check_unit(order, codebooks)
+    together = order.kind == "raster" or (order.kind == "delay" and not any(order.delays or range(codebooks)))
+    if head.kind == "categorical" and codebooks > 1 and together:
+        raise UserError(
+            f"order: {order.kind} draws the {codebooks} codes of a frame at once, and head: categorical draws them as "
+            "if they were independent; this needs the depth head or order: delay with different delays (or flat)"
+        )
+    if head.kind == "depth" and order.kind == "flat":
+        raise UserError("head: depth draws all codes of a frame, order: flat one at a time; use order: raster or delay")
+
+
+def _check_unit(order: OrderConfig, codebooks: int) -> None:
+    if codebooks == 0 and order.kind != "raster":
+        raise UserError(f"order: {order.kind} arranges codebooks, but the units are continuous; use order: raster")
