@@ -24,9 +24,10 @@ class Arranged:
 class Step:
     """What one step of generation draws.
 
-    ``real`` (N, K') bool ((N, 1) for continuous units): where False the step has no unit, and ``special`` stands instead. ``allowed``: the codes
-    that may be drawn, when not all may. ``decides``: the frame that may be called the last at this step.
-    ``completes``: the frame that is whole after this step. Both are None when the step does no such thing.
+    ``real`` (N, K') bool ((N, 1) for continuous units): where False the step has no unit, and ``special`` stands
+    instead. ``allowed``: the codes that may be drawn, when not all may. ``decides``: the frame that may be called the
+    last at this step. ``completes``: the frame that is whole after this step. Both are None when the step does no
+    such thing.
     """
 
     index: int
