@@ -1,0 +1,42 @@
+# Everything happens in .venv, which the first call makes; nothing but the package registry is reached.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+TESTS ?=
+
+.PHONY: help demo test clean
+
+help:
+	@echo 'make demo   install, then speak a sentence and write a codec report into demo/'
+	@echo 'make test   install, then run the tests (TESTS="tests/audio -k resample" for some of them)'
+	@echo 'make clean  remove demo/ and .venv/'
+	@echo
+	@echo 'PYTHON=...  the Python 3.11 or later to make .venv with (now: $(PYTHON))'
+
+demo: $(INSTALLED)
+	@$(BIN)/python recipes/demo.py
+
+test: $(INSTALLED)
+	@if command -v chromium chromium-browser google-chrome > /dev/null && command -v chromedriver > /dev/null; then \
+	  $(BIN)/python -m pytest $(TESTS); \
+	else \
+	  $(BIN)/python -m pytest -m 'not browser' $(TESTS); status=$$?; \
+	  echo 'No Chromium with chromedriver here, so the browser tests were left out (apt-get install chromium chromium-driver).'; \
+	  exit $$status; \
+	fi
+
+# The stamp is written last: an installation that broke off is taken up again, a finished one costs nothing.
+$(INSTALLED): setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'make: $(PYTHON) is older than Python 3.11; give another one: make PYTHON=python3.12 ...' >&2; exit 2; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || \
+	  { echo 'make: no virtual environment; on Debian: apt-get install python3-venv' >&2; rm -rf .venv; exit 2; }
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[eval,g2p,dev]' || \
+	  { echo 'make: trying without the extra [eval]: pesq and webrtcvad want a C compiler and Python.h (see speechgen doctor)' >&2; \
+	    $(BIN)/python -m pip install --quiet --editable '.[g2p,dev]'; }
+	@touch $@
+
+clean:
+	rm -rf demo .venv

@@ -1,0 +1,50 @@
+"""The verbs of the command line. Nothing here imports torch: each verb does when it runs."""
+
+import errno
+import sys
+from typing import NoReturn
+
+import typer
+
+from speechgen.cli import data, doctor, dump, train
+from speechgen.errors import UserError
+
+app = typer.Typer(
+    help="Generate speech: train codecs and voices, and speak with them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for verb in (train.train, doctor.doctor):
+    app.command()(verb)
+for family in (data, dump):
+    app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
+
+# What a full disk, a read-only folder or a used-up quota look like: the user's to solve, not a fault of the program.
+PLACE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user's prints one line and exits with 2."""
+    try:
+        status = app(prog_name="speechgen", standalone_mode=False)
+    except UserError as error:
+        _fail(str(error))
+    except typer.TyperException as error:
+        if not error.format_message():  # no verb given: the help has been printed
+            sys.exit(2)
+        context = getattr(error, "ctx", None)
+        hint = f"; see '{context.command_path} --help'" if context else ""
+        _fail(error.format_message().rstrip(".") + hint)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except OSError as error:
+        if error.errno not in PLACE_ERRORS:
+            raise
+        _fail(f"{error.filename or 'writing'}: {error.strerror}")
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(line: str) -> NoReturn:
+    typer.echo(f"speechgen: error: {' '.join(line.split())}", err=True)
+    sys.exit(2)
