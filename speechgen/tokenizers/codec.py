@@ -1,18 +1,31 @@
 """The neural codec: encoder, bottleneck, decoder; causal, streaming by explicit state, any bitrate from one model."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from speechgen.config import Config
 from speechgen.errors import UserError
+from speechgen.nn.seanet import SEANetConfig, SEANetDecoder, SEANetEncoder
 from speechgen.nn.spectral import SpectralConfig, SpectralDecoder, SpectralEncoder
 from speechgen.tokenizers.base import Tokens
-from speechgen.tokenizers.bottleneck import Quantized
+from speechgen.tokenizers.bottleneck import Bottleneck, Quantized
+from speechgen.tokenizers.fsq import FiniteScalarQuantizer, FSQConfig
 from speechgen.tokenizers.rvq import ResidualVectorQuantizer, RVQConfig
+from speechgen.tokenizers.vae import VAEConfig, VariationalBottleneck
+
+
+def _kind_is_usually(kind: str) -> BeforeValidator:
+    """Lets a config leave out ``kind`` where it wants the usual one."""
+    return BeforeValidator(lambda values: {"kind": kind, **values} if isinstance(values, dict) else values)
+
+
+StackConfig = Annotated[SpectralConfig | SEANetConfig, Field(discriminator="kind"), _kind_is_usually("spectral")]
+BottleneckConfig = Annotated[RVQConfig | FSQConfig | VAEConfig, Field(discriminator="kind"), _kind_is_usually("rvq")]
 
 
 class CodecConfig(Config):
@@ -22,19 +35,25 @@ class CodecConfig(Config):
     sample_rate: int = 16000
     hop: int = 320
     width: int = 32
-    encoder: SpectralConfig = SpectralConfig()
-    decoder: SpectralConfig = SpectralConfig()
-    bottleneck: RVQConfig = RVQConfig()
+    encoder: StackConfig = SpectralConfig()
+    decoder: StackConfig = SpectralConfig()
+    bottleneck: BottleneckConfig = RVQConfig()
 
 
 def build_codec(config: CodecConfig) -> "Codec":
     """Build a codec's parts from its config; raises UserError for strides and windows that do not fit the hop."""
     for name, part in (("encoder", config.encoder), ("decoder", config.decoder)):
-        if part.window % config.hop:
+        if isinstance(part, SpectralConfig) and part.window % config.hop:
             raise UserError(f"codec: {name}.window = {part.window} is not a multiple of hop = {config.hop}")
-    encoder = SpectralEncoder(config.width, config.hop, config.encoder)
-    decoder = SpectralDecoder(config.width, config.hop, config.decoder)
-    return Codec(config, encoder, ResidualVectorQuantizer(config.width, config.bottleneck), decoder)
+    encoder_class = {"spectral": SpectralEncoder, "seanet": SEANetEncoder}[config.encoder.kind]
+    decoder_class = {"spectral": SpectralDecoder, "seanet": SEANetDecoder}[config.decoder.kind]
+    bottlenecks = {"rvq": ResidualVectorQuantizer, "fsq": FiniteScalarQuantizer, "vae": VariationalBottleneck}
+    return Codec(
+        config,
+        encoder_class(config.width, config.hop, config.encoder),
+        bottlenecks[config.bottleneck.kind](config.width, config.bottleneck),
+        decoder_class(config.width, config.hop, config.decoder),
+    )
 
 
 class Codec(nn.Module):
@@ -44,7 +63,7 @@ class Codec(nn.Module):
     the end, and ``decode`` drops that much at the start, so that what comes out lines up with what went in.
     """
 
-    def __init__(self, config: CodecConfig, encoder: nn.Module, bottleneck: nn.Module, decoder: nn.Module):
+    def __init__(self, config: CodecConfig, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module):
         super().__init__()
         self.config = config
         self.encoder, self.bottleneck, self.decoder = encoder, bottleneck, decoder
@@ -64,6 +83,8 @@ class Codec(nn.Module):
 
     def codebooks_for(self, kbps: float) -> int:
         """The most codebooks that fit into a bitrate; raises UserError when the codec has no such bitrate."""
+        if not self.codebooks:
+            raise UserError(f"{kbps:g} kbit/s: this codec is continuous, it has no bitrate")
         count = int(kbps / self.kbps(1) + 1e-6)
         if not 1 <= count <= self.codebooks:
             raise UserError(f"{kbps:g} kbit/s: this codec has {self.kbps(1):g} to {self.kbps(self.codebooks):g} kbit/s")
@@ -74,13 +95,12 @@ class Codec(nn.Module):
         z = self.encoder(self._padded(wave))
         quantized = self.bottleneck(z, generator)
         if self.training and z.requires_grad:  # a frozen encoder's scale is settled
-            self._follow(z)
+            self._follow(self._continuous(z.detach()))
         return self.decoder(quantized.values)[..., self.delay :][..., : wave.shape[-1]], quantized
 
     def encode(self, wave: Tensor, codebooks: int | None = None) -> Tokens:
-        """(B, 1, samples) to ceil(samples / hop) + delay / hop frames of codes (or of latents, if there are no codebooks)."""
-        z = self.encoder(self._padded(wave))
-        return Tokens(self.bottleneck.encode(z, codebooks), "discrete" if self.codebooks else "continuous")
+        """(B, 1, samples) to ceil(samples / hop) + delay / hop frames of codes, or of latents without codebooks."""
+        return self._tokens(self.encoder(self._padded(wave)), codebooks)
 
     def decode(self, tokens: Tokens) -> Tensor:
         """Tokens back to (B, 1, frames * hop - delay)."""
@@ -88,7 +108,7 @@ class Codec(nn.Module):
 
     def latents(self, wave: Tensor) -> Tensor:
         """Continuous units, normalised to mean 0 and deviation 1: (B, frames, width)."""
-        z = self.encoder(self._padded(wave)).transpose(1, 2)
+        z = self._continuous(self.encoder(self._padded(wave))).transpose(1, 2)
         return (z - self.latent_mean) / self.latent_deviation
 
     def decode_latents(self, latents: Tensor) -> Tensor:
@@ -107,8 +127,7 @@ class Codec(nn.Module):
     def encode_step(self, chunk: Tensor, state: dict, codebooks: int | None = None) -> tuple[Tokens, dict]:
         """A chunk (B, 1, n * hop) to n frames. Feed ``delay`` samples of silence last, as ``encode`` does."""
         z, after = self.encoder.step(chunk, state["encoder"])
-        kind = "discrete" if self.codebooks else "continuous"
-        return Tokens(self.bottleneck.encode(z, codebooks), kind), {**state, "encoder": after}
+        return self._tokens(z, codebooks), {**state, "encoder": after}
 
     def decode_step(self, tokens: Tokens, state: dict) -> tuple[Tensor, dict]:
         """n frames of tokens to the samples that are ready: n * hop, less the delay at the very start."""
@@ -122,6 +141,15 @@ class Codec(nn.Module):
         wave, after = self.decoder.step(values, state["decoder"])
         drop = min(state["drop"], wave.shape[-1])
         return wave[..., drop:], {**state, "decoder": after, "drop": state["drop"] - drop}
+
+    def _tokens(self, z: Tensor, codebooks: int | None) -> Tokens:
+        if codebooks is not None and self.codebooks and not 1 <= codebooks <= self.codebooks:
+            raise UserError(f"{codebooks} codebooks: this codec has 1 to {self.codebooks}")
+        return Tokens(self.bottleneck.encode(z, codebooks), "discrete" if self.codebooks else "continuous")
+
+    def _continuous(self, z: Tensor) -> Tensor:
+        """What the decoder sees when nothing is quantised; a continuous bottleneck passes its mean."""
+        return z if self.codebooks else self.bottleneck.encode(z)
 
     def _padded(self, wave: Tensor) -> Tensor:
         return pad(wave, (0, -wave.shape[-1] % self.hop + self.delay))

@@ -9,7 +9,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from speechgen.config import Config
-from speechgen.errors import UserError
 from speechgen.tokenizers.bottleneck import Quantized
 
 
@@ -105,13 +104,10 @@ class FiniteScalarQuantizer(nn.Module):
 
     def encode(self, latents: Tensor, codebooks: int | None = None) -> Tensor:
         """Latents (B, C, T) to codes (B, K, T) of the first ``codebooks`` codebooks, all by default."""
-        codebooks = self.codebooks if codebooks is None else codebooks
-        if not 1 <= codebooks <= self.codebooks:
-            raise UserError(f"{codebooks} codebooks: this codec has 1 to {self.codebooks}")
         residual, codes = latents.transpose(1, 2).float(), []
-        for level in range(codebooks):
-            points, level_codes = self.grid.quantise(self.inlets[level](residual))
-            residual = residual - self.outlets[level](points)
+        for inlet, outlet in zip(self.inlets[:codebooks], self.outlets[:codebooks], strict=True):
+            points, level_codes = self.grid.quantise(inlet(residual))
+            residual = residual - outlet(points)
             codes.append(level_codes)
         return torch.stack(codes, dim=1)
 
