@@ -1,6 +1,7 @@
 """Samples in and out: every audio file is read and written here, through soundfile."""
 
 import os
+import typing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from torch import Tensor
 
 from speechgen.audio.resample import resample
 from speechgen.errors import UserError, nearest
+
+if typing.TYPE_CHECKING:
+    import soundfile
 
 # libsndfile's name of the container and of the samples, by file extension.
 WRITABLE = {
@@ -66,16 +70,16 @@ def read_channels(path: str | Path) -> tuple[np.ndarray, int]:
 
     Raises AudioError when the file is missing or cannot be decoded.
     """
-    with _opened(path) as file:
+    with opened_audio(path) as file:
         try:
             return file.read(dtype="float32", always_2d=True), file.samplerate
         except (RuntimeError, MemoryError) as error:
-            raise AudioError(f"{path}: breaks off while decoding ({_reason(error)}); copy or export it again") from None
+            raise AudioError(f"{path}: breaks off while decoding ({reason_of(error)}); copy or export it again") from None
 
 
 def read_audio_info(path: str | Path) -> AudioInfo:
     """Read the header of an audio file; raises AudioError when the file is missing or is no audio."""
-    with _opened(path) as file:
+    with opened_audio(path) as file:
         return AudioInfo(Path(path), file.samplerate, file.channels, file.frames, file.format, file.subtype)
 
 
@@ -106,30 +110,31 @@ def write_audio(path: str | Path, wave: Tensor, sample_rate: int) -> None:
         )
         os.replace(temporary, path)
     except (RuntimeError, OSError) as error:
-        raise AudioError(f"{path}: cannot be written ({_reason(error)}); check the folder and the disk") from None
+        raise AudioError(f"{path}: cannot be written ({reason_of(error)}); check the folder and the disk") from None
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _opened(path: str | Path):
+def opened_audio(path: str | Path) -> "soundfile.SoundFile":
+    """Open an audio file for reading; raises AudioError when it is missing, empty or no audio."""
     import soundfile
 
     path = Path(path)
     try:
+        if path.is_dir():
+            raise AudioError(f"{path}: is a folder; name an audio file")
         size = path.stat().st_size
-    except OSError as error:
-        raise AudioError(f"{path}: {(error.strerror or 'cannot be opened').lower()}; check the path") from None
-    if path.is_dir():
-        raise AudioError(f"{path}: is a folder; name an audio file")
+    except (OSError, ValueError) as error:
+        raise AudioError(f"{path}: {reason_of(error)}; check the path") from None
     if size == 0:
         raise AudioError(f"{path}: is empty (zero bytes); copy or record it again")
     try:
         return soundfile.SoundFile(path)
     except (RuntimeError, OSError) as error:
-        raise AudioError(f"{path}: is no readable audio ({_reason(error)}); convert it to WAV or FLAC") from None
+        raise AudioError(f"{path}: is no readable audio ({reason_of(error)}); convert it to WAV or FLAC") from None
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """The bare reason out of an error of libsndfile or of the system."""
     reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
     return " ".join(reason.split()).rstrip(".").lower() or type(error).__name__

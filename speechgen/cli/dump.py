@@ -18,24 +18,35 @@ def audio(
     data_dir: Annotated[Path, typer.Argument(help="Kaldi data directory.")],
     out_dir: Annotated[Path, typer.Argument(help="Folder of the dump; appears when complete.")],
     sample_rate: Annotated[int, typer.Option("--sample_rate", min=4000, max=192000, help="Hz.")] = 16000,
-    nj: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    nj: Annotated[int, typer.Option("--nj", min=1, help="Processes.")] = 1,
     corpus: Annotated[Path | None, typer.Option(help="Folder that relative paths in wav.scp start from.")] = None,
+    max_bad: Annotated[float, typer.Option("--max_bad", min=0, max=1, help="Share of bad utterances allowed.")] = 0.05,
+    max_seconds: Annotated[float, typer.Option("--max_seconds", min=0, help="Longer recordings are bad.")] = 120.0,
+    trust_pipes: Annotated[bool, typer.Option("--trust_pipes", help="Run the commands in wav.scp.")] = False,
 ) -> None:
-    """Decode, resample and pack all recordings of a data directory as FLAC shards (Lhotse Shar).
+    """Check, resample and pack all recordings of a data directory as FLAC shards (Lhotse Shar).
+
+    Bad utterances are named and left out; too many of them stop the dump.
 
     Example: speechgen dump audio data/train dump/train --sample_rate 16000 --nj 4
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from speechgen.data.kaldi import DataDir
+    from speechgen.audio.checks import Limits
+    from speechgen.cli.progress import progress_bar
+    from speechgen.data.kaldi import scan
     from speechgen.data.shards import write_shards
 
-    directory = DataDir.read(data_dir, corpus)
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(f"{data_dir}", total=len(directory.utterances))
-        dumped = write_shards(directory, out_dir, sample_rate, jobs=nj, on_utterance=lambda: progress.advance(task))
-    for utterance, reason in dumped.skipped.items():
+    directory, skipped, _ = scan(data_dir, corpus, trust_pipes=trust_pipes)
+    for utterance, reason in skipped.items():
         typer.echo(f"skipped {utterance}: {reason}", err=True)
+    with progress_bar(f"dump {data_dir}", len(directory.utterances)) as advance:
+
+        def tell(utterance: str, reason: str) -> None:
+            advance()
+            if reason:
+                typer.echo(f"skipped {utterance}: {reason}", err=True)
+
+        limits = Limits(max_seconds=max_seconds)
+        dumped = write_shards(
+            directory, out_dir, sample_rate, jobs=nj, limits=limits, skipped=skipped, max_bad=max_bad, on_utterance=tell
+        )
     typer.echo(f"{out_dir}: {dumped.utterances} utterances, {dumped.seconds / 3600:.2f} h, {len(dumped.skipped)} skipped")

@@ -21,8 +21,11 @@ def parallel_map(work: Callable[[Item], Result], items: Sequence[Item], jobs: in
         return
     # Spawned, not forked: a forked child may hang in the thread pools that torch has opened.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_one_thread) as pool:
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_one_thread)
+    try:
         yield from pool.map(work, items, chunksize=CHUNK)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _one_thread() -> None:

@@ -2,19 +2,25 @@
 
 import io
 import json
-import os
-import shutil
-import tempfile
+import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from speechgen.audio.files import AudioError, read_audio
+from speechgen.audio.checks import Limits
+from speechgen.audio.resample import resample
+from speechgen.data.check import refuse_bad
+from speechgen.data.folders import new_folder
 from speechgen.data.kaldi import DataDir, Utterance
 from speechgen.data.parallel import parallel_map
+from speechgen.data.sources import read_utterance
 from speechgen.errors import UserError
+
+if typing.TYPE_CHECKING:
+    import lhotse
 
 DONE = "cuts.done.json"  # Lhotse takes any other first part of a name for a data field
 
@@ -50,49 +56,47 @@ def write_shards(
     sample_rate: int,
     shard_size: int = 1000,
     jobs: int = 1,
-    on_utterance: Callable[[], None] = lambda: None,
+    limits: Limits = Limits(),
+    skipped: dict[str, str] | None = None,
+    max_bad: float = 1.0,
+    on_utterance: Callable[[str, str], None] = lambda id, reason: None,
 ) -> Dumped:
-    """Write every readable recording as mono 16-bit FLAC at ``sample_rate`` Hz into Lhotse Shar shards.
+    """Write every sound recording as mono 16-bit FLAC at ``sample_rate`` Hz into Lhotse Shar shards.
 
     Text, speaker and language lie in the supervisions; ``CutSet.from_shar(in_dir=...)`` reads the folder too.
-    Recordings that cannot be read are left out and told by id. The folder appears complete, with its done-mark,
-    or not at all; an older one is replaced. ``on_utterance`` is called after each recording.
-    Raises UserError when nothing can be read or the folder cannot be written.
+    Bad recordings are left out and told by id, after those ``skipped`` before. The folder appears complete,
+    with its done-mark, or not at all; an older dump is replaced. ``on_utterance(id, reason)`` is called after each recording, with
+    an empty reason when it is good.
+    Raises UserError when more than the share ``max_bad`` is bad, nothing is good, or the folder cannot be written.
     """
     from lhotse.shar.writers.cut import JsonlShardWriter
     from lhotse.shar.writers.tar import TarWriter
 
     out_dir = Path(out_dir)
     _refuse_other_folder(out_dir)
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=out_dir.parent, prefix=f".{out_dir.name}."))
-    skipped: dict[str, str] = {}
+    skipped = dict(skipped or {})
+    total = len(data_dir.utterances) + len(skipped)
     written, samples = 0, 0
-    tasks = [(utterance, sample_rate) for utterance in data_dir.utterances]
-    try:
+    tasks = [(utterance, sample_rate, limits) for utterance in data_dir.utterances]
+    with new_folder(out_dir) as folder:
         with (
-            JsonlShardWriter(f"{temporary}/cuts.%06d.jsonl", shard_size) as cuts,
-            TarWriter(f"{temporary}/recording.%06d.tar", shard_size) as recordings,
+            JsonlShardWriter(f"{folder}/cuts.%06d.jsonl", shard_size) as cuts,
+            TarWriter(f"{folder}/recording.%06d.tar", shard_size) as recordings,
         ):
             for utterance, encoded in zip(data_dir.utterances, parallel_map(_encode, tasks, jobs)):
-                on_utterance()
-                if isinstance(encoded, str):
-                    skipped[utterance.id] = encoded
+                flac, length, reason = encoded
+                on_utterance(utterance.id, reason)
+                if reason:
+                    skipped[utterance.id] = reason
                     continue
-                flac, length = encoded
-                cut, recording = _manifests(utterance, sample_rate, length)
+                cut = _cut(utterance, sample_rate, length)
                 cuts.write(cut)
                 recordings.write(f"{cut.id}.flac", io.BytesIO(flac))
-                recordings.write(f"{cut.id}.json", io.BytesIO(json.dumps(recording).encode()), count=False)
+                recordings.write(f"{cut.id}.json", io.BytesIO(json.dumps(cut.recording.to_dict()).encode()), count=False)
                 written, samples = written + 1, samples + length
-        if not written:
-            first = next(iter(skipped.values()), "it holds no utterances")
-            raise UserError(f"{out_dir}: nothing to dump; {first}")
+        refuse_bad(out_dir, len(skipped), total, max_bad)
         done = {"sample_rate": sample_rate, "utterances": written, "samples": samples, "skipped": skipped}
-        (temporary / DONE).write_text(json.dumps(done, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        _replace(temporary, out_dir)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        (folder / DONE).write_text(json.dumps(done, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return Dumped(written, samples / sample_rate, skipped)
 
 
@@ -121,23 +125,24 @@ def read_done(out_dir: str | Path) -> dict:
         raise UserError(f"{out_dir}: is no finished dump; make it with 'speechgen dump audio DATADIR {out_dir}'") from None
 
 
-def _encode(task: tuple[Utterance, int]) -> tuple[bytes, int] | str:
-    """(FLAC bytes, samples), or the reason why the recording is left out."""
+def _encode(task: tuple[Utterance, int, Limits]) -> tuple[bytes, int, str]:
+    """(FLAC bytes, samples, why the recording is left out or an empty string)."""
     import soundfile
 
-    utterance, sample_rate = task
-    try:
-        wave, _ = read_audio(utterance.path, sample_rate)
-    except AudioError as error:
-        return str(error)
+    utterance, sample_rate, limits = task
+    faults, audio, rate = read_utterance(utterance, limits)
+    fatal = [fault.sentence for fault in faults if fault.fatal]
+    if fatal:
+        return b"", 0, "; ".join(fatal)
+    wave = resample(torch.from_numpy(audio), rate, sample_rate)
     samples = (wave.numpy() * 32768.0).round().clip(-32768, 32767).astype(np.int16)
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, sample_rate, format="FLAC", subtype="PCM_16")
-    return buffer.getvalue(), len(samples)
+    return buffer.getvalue(), len(samples), ""
 
 
-def _manifests(utterance: Utterance, sample_rate: int, samples: int):
-    """A cut with its supervision, and the recording that the tar shard carries."""
+def _cut(utterance: Utterance, sample_rate: int, samples: int) -> "lhotse.MonoCut":
+    """A cut with its supervision, whose recording lies in the tar shard beside it."""
     from lhotse import AudioSource, MonoCut, Recording, SupervisionSegment
 
     duration = samples / sample_rate
@@ -158,20 +163,12 @@ def _manifests(utterance: Utterance, sample_rate: int, samples: int):
         speaker=utterance.speaker,
         custom=dict(utterance.extras) or None,
     )
-    cut = MonoCut(
+    return MonoCut(
         id=utterance.id, start=0.0, duration=duration, channel=0, supervisions=[supervision], recording=recording
     )
-    return cut, recording.to_dict()
 
 
 def _refuse_other_folder(out_dir: Path) -> None:
     """A dump may replace an older dump and an empty folder, and nothing else."""
-    if out_dir.exists() and not (out_dir / DONE).exists() and any(out_dir.iterdir()):
+    if out_dir.is_file() or (out_dir.exists() and not (out_dir / DONE).exists() and any(out_dir.iterdir())):
         raise UserError(f"{out_dir}: holds something that is no dump; name a new folder")
-
-
-def _replace(temporary: Path, out_dir: Path) -> None:
-    os.chmod(temporary, 0o755)
-    if out_dir.exists():
-        shutil.rmtree(out_dir)
-    os.replace(temporary, out_dir)
