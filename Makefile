@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+CLIPS := .venv/lib/python3*/site-packages/gradio/media_assets/audio
 INSTALLED := .venv/.installed
 TESTS ?=
 
@@ -15,10 +16,12 @@ help:
 	@echo 'PYTHON=...  the Python 3.11 or later to make .venv with (now: $(PYTHON))'
 
 demo: $(INSTALLED)
-	@$(BIN)/python recipes/demo.py
+	@mkdir -p demo
+	$(BIN)/speechgen say 'The wheels of the toolkit turn: this sentence was spoken by a small model.' --voice kathleen -o demo/say.wav
+	$(BIN)/speechgen codec eval $(CLIPS)/*.wav --kbps 1.5,3,6 --baselines opus,codec2 --out demo/codec
 
 test: $(INSTALLED)
-	@if command -v chromium chromium-browser google-chrome > /dev/null && command -v chromedriver > /dev/null; then \
+	@if { command -v chromium && command -v chromedriver; } > /dev/null; then \
 	  $(BIN)/python -m pytest $(TESTS); \
 	else \
 	  $(BIN)/python -m pytest -m 'not browser' $(TESTS); status=$$?; \

@@ -3,7 +3,7 @@
 #   option NAME DEFAULT "what it is" [path|number]   a shell variable that --NAME VALUE sets; a value that run.sh gave
 #                                        it wins over DEFAULT; a path is taken from where the user stands
 #   flag NAME "what it does"             a shell variable that is false until --NAME is given
-#   parse_options "$@"                   reads the command line
+#   parse_options "$@"                   reads the command line; sets the array launch, for commands that train
 #   step N NAME "what it does" [from PATH...] to PATH... -- COMMAND...
 #   also -- COMMAND...                   one more command of the same stage
 #   run_steps FOLDER                     runs, in order, the stages that are not done; FOLDER is locked meanwhile
@@ -15,6 +15,7 @@ set -euo pipefail
 
 steps_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 steps_program=$(basename "$0")
+OLDPWD=${OLDPWD:-$PWD} # where the user stood before run.sh changed to its own folder
 steps_lines=() # for Python: step COUNT WORDS... also COUNT WORDS...
 steps_help=()
 option_names=()
@@ -74,11 +75,14 @@ parse_options() {
     fi
     case ${option_kind[$steps_name]} in
       number) [[ $steps_value =~ ^[0-9]+$ ]] || stop "--$steps_name $steps_value: expected a whole number" ;;
-      path) [[ -z $steps_value || $steps_value == /* ]] || steps_value=${OLDPWD:-$PWD}/$steps_value ;;
+      path) [[ -z $steps_value || $steps_value == /* || $OLDPWD == "$PWD" ]] || steps_value=$OLDPWD/$steps_value ;;
     esac
     declare -g -- "$steps_name=$steps_value"
     shift
   done
+  launch=() # goes before a command that trains
+  ((ngpu > 0)) || launch=(env CUDA_VISIBLE_DEVICES=)
+  ((ngpu < 2)) || launch=(torchrun --standalone --nproc_per_node "$ngpu" --no-python)
 }
 
 step() {

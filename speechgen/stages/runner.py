@@ -129,19 +129,21 @@ def _is_inside(path: str, folder: str) -> bool:
 
 
 def _seed(stage: Stage) -> int | None:
-    """The seed named on a command line (--seed N) or at the top of a config the stage reads."""
+    """The seed on a command line (--seed N), or in a YAML file made or read, at the top or in a section."""
     for command in stage.commands:
         for option, value in zip(command, command[1:]):
             if option == "--seed" and value.isdigit():
                 return int(value)
-    for place in stage.inputs:
-        if place.endswith((".yaml", ".yml")):
+    for place in (*stage.outputs, *stage.inputs):
+        if place.endswith(".yaml"):
             import yaml
 
             with contextlib.suppress(yaml.YAMLError):  # whoever uses the file complains
                 values = yaml.safe_load(Path(place).read_bytes())
-                if isinstance(values, dict) and isinstance(values.get("seed"), int):
-                    return values["seed"]
+                sections = [values, *values.values()] if isinstance(values, dict) else []
+                for section in sections:
+                    if isinstance(section, dict) and isinstance(section.get("seed"), int):
+                        return section["seed"]
     return None
 
 

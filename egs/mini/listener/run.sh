@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# A listener on the generated mini corpus: a minute or two on two cores, nothing to download.
+cd "$(dirname "$0")" || exit
+
+prepare=(speechgen data mini) # synthetic speech by espeak-ng, several voices
+
+. ../../../recipes/listener.sh

@@ -1,0 +1,39 @@
+# A codec: from a corpus to a packed model with its scores. run.sh says how the corpus is prepared, and what is special.
+
+. "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
+
+option corpus "" "folder of the recordings" path
+option config conf/codec.yaml "experiment to train" path
+option set "" "config keys to override, e.g. 'training.steps=100 task.batch=8'"
+option sample_rate 16000 "rate of the dump, in Hz" number
+option kbps 1.5,3,6 "bitrates to score at, in kbit/s"
+option baselines opus,codec2 "codecs to score beside it"
+parse_options "$@"
+
+exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
+read -ra overrides <<< "$set"
+
+step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to data -- \
+  "${prepare[@]}" ${corpus:+--corpus "$corpus"} --out data
+
+step 2 dump "data/ -> dump/: audio at one rate, in shards" from data to dump/train dump/dev -- \
+  speechgen dump audio data/train dump/train --sample_rate "$sample_rate" --nj "$nj"
+also -- speechgen dump audio data/dev dump/dev --sample_rate "$sample_rate" --nj "$nj"
+
+step 3 train "dump/ -> $exp/: checkpoints, tensorboard" from "$config" dump to "$exp/checkpoints" "$exp/config.yaml" -- \
+  "${launch[@]}" speechgen train "$config" --exp "$exp" "${overrides[@]/#/--set=}"
+
+step 4 generate "data/test -> $exp/generate/: coded by this codec and the baselines" \
+  from "$exp/checkpoints" data/test to "$exp/generate" -- \
+  speechgen codec generate "$exp" data/test --kbps "$kbps" --baselines "$baselines" --out "$exp/generate"
+
+step 5 score "$exp/generate/ -> RESULTS.md" from "$exp/generate" to "$exp/generate/report.json" RESULTS.md -- \
+  speechgen codec score "$exp/generate" --results RESULTS.md
+
+step 6 pack "$exp/ -> $exp/packed/: config, weights, card" from "$exp/checkpoints" to "$exp/packed" -- \
+  speechgen pack "$exp" --out "$exp/packed"
+
+step 7 demo "a report to listen to in $exp/demo/" from "$exp/packed" data/test to "$exp/demo" -- \
+  speechgen codec eval data/test --model "$exp/packed" --kbps "$kbps" --out "$exp/demo"
+
+run_steps "$exp"

@@ -1,0 +1,41 @@
+# A voice: from a corpus, a codec and a listener to a packed TTS with its scores.
+
+. "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
+
+option corpus "" "folder of the recordings" path
+option config conf/tts.yaml "experiment to train" path
+option set "" "config keys to override, e.g. 'training.steps=100 task.batch=8'"
+option sample_rate 16000 "rate of the codec, in Hz" number
+option codec speech-16k "codec that makes the units: the name or folder of a model"
+option listener listener-16k "listener that aligns the text: the name or folder of a model"
+option text "The first sentence of a new voice." "sentence of the demo"
+parse_options "$@"
+
+exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
+read -ra overrides <<< "$set"
+
+step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to data -- \
+  "${prepare[@]}" ${corpus:+--corpus "$corpus"} --out data
+
+step 2 dump "data/ -> dump/: audio, then units with their phonemes" from data to dump/train.units dump/dev.units -- \
+  speechgen dump audio data/train dump/train --sample_rate "$sample_rate" --nj "$nj"
+also -- speechgen dump audio data/dev dump/dev --sample_rate "$sample_rate" --nj "$nj"
+also -- speechgen dump units dump/train dump/train.units --codec "$codec" --listener "$listener"
+also -- speechgen dump units dump/dev dump/dev.units --codec "$codec" --listener "$listener"
+
+step 3 train "dump/ -> $exp/: checkpoints, tensorboard" from "$config" dump to "$exp/checkpoints" "$exp/config.yaml" -- \
+  "${launch[@]}" speechgen train "$config" --exp "$exp" "${overrides[@]/#/--set=}"
+
+step 4 generate "data/test -> $exp/generate/: its sentences said" from "$exp/checkpoints" data/test to "$exp/generate" -- \
+  speechgen tts generate "$exp" data/test --out "$exp/generate"
+
+step 5 score "$exp/generate/ -> RESULTS.md" from "$exp/generate" to "$exp/generate/report.json" RESULTS.md -- \
+  speechgen tts score "$exp/generate" --results RESULTS.md
+
+step 6 pack "$exp/ -> $exp/packed/: config, weights, card" from "$exp/checkpoints" to "$exp/packed" -- \
+  speechgen pack "$exp" --out "$exp/packed"
+
+step 7 demo "one sentence -> $exp/demo.wav" from "$exp/packed" to "$exp/demo.wav" -- \
+  speechgen say "$text" --model "$exp/packed" -o "$exp/demo.wav"
+
+run_steps "$exp"
