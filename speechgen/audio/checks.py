@@ -88,7 +88,9 @@ def _recording_faults(facts: AudioFacts, limits: Limits, sample_rate: int | None
         yield Fault("long", f"lasts {facts.seconds:.0f} s; cut it into parts of at most {limits.max_seconds:g} s", True)
     yield from _signal_faults(facts)
     if sample_rate and facts.sample_rate < sample_rate:
-        yield Fault("low rate", f"is sampled at {facts.sample_rate} Hz and lacks what {sample_rate} Hz could hold", False)
+        yield Fault(
+            "low rate", f"is sampled at {facts.sample_rate} Hz and lacks what {sample_rate} Hz could hold", False
+        )
     if facts.encoding in ("PCM_U8", "PCM_S8"):
         yield Fault("8 bit", "has 8-bit samples, which hiss; use 16 bit if there is a better copy", False)
     suffix = facts.path.suffix.lower()
@@ -111,7 +113,9 @@ def _prompt_faults(facts: AudioFacts, sample_rate: int) -> Iterator[Fault]:
         heard = f"holds only {facts.active_seconds:.1f} s of sound"
         yield Fault("quiet", f"{heard}; record louder, nearer to the microphone", facts.active_seconds < 0.3)
     if facts.sample_rate < sample_rate:
-        sentence = f"is sampled at {facts.sample_rate} Hz; the voice will sound dull, record at {sample_rate} Hz or more"
+        sentence = (
+            f"is sampled at {facts.sample_rate} Hz; the voice will sound dull, record at {sample_rate} Hz or more"
+        )
         yield Fault("low rate", sentence, facts.sample_rate < 4000)
 
 
@@ -126,7 +130,9 @@ def _signal_faults(facts: AudioFacts) -> Iterator[Fault]:
     if facts.level < -60:
         yield Fault("quiet", f"is very quiet ({facts.level:.0f} dBFS); record it louder", False)
     if facts.peak > 8:
-        yield Fault("scale", f"has samples up to {facts.peak:.0f} where 1 is full scale; divide and export it again", True)
+        yield Fault(
+            "scale", f"has samples up to {facts.peak:.0f} where 1 is full scale; divide and export it again", True
+        )
     elif facts.peak > 1.001:
         yield Fault("scale", f"exceeds full scale ({facts.peak:.2f}) and will be clipped; lower its gain", False)
     if facts.clipped > 0.001:
@@ -157,7 +163,9 @@ def _measure(path: str | Path, start: float, end: float | None, take: Callable[[
                 take(block)
                 left -= len(block)
         except (RuntimeError, MemoryError) as error:
-            raise AudioError(f"{path}: breaks off while decoding ({reason_of(error)}); copy or export it again") from None
+            raise AudioError(
+                f"{path}: breaks off while decoding ({reason_of(error)}); copy or export it again"
+            ) from None
     if not meter.samples:
         raise AudioError(f"{path}: holds no samples; record or export it again")
     return meter.facts(info, cut_short(info, meter.samples) if end is None else "")

@@ -74,7 +74,9 @@ def read_channels(path: str | Path) -> tuple[np.ndarray, int]:
         try:
             return file.read(dtype="float32", always_2d=True), file.samplerate
         except (RuntimeError, MemoryError) as error:
-            raise AudioError(f"{path}: breaks off while decoding ({reason_of(error)}); copy or export it again") from None
+            raise AudioError(
+                f"{path}: breaks off while decoding ({reason_of(error)}); copy or export it again"
+            ) from None
 
 
 def read_audio_info(path: str | Path) -> AudioInfo:

@@ -49,4 +49,6 @@ def audio(
         dumped = write_shards(
             directory, out_dir, sample_rate, jobs=nj, limits=limits, skipped=skipped, max_bad=max_bad, on_utterance=tell
         )
-    typer.echo(f"{out_dir}: {dumped.utterances} utterances, {dumped.seconds / 3600:.2f} h, {len(dumped.skipped)} skipped")
+    typer.echo(
+        f"{out_dir}: {dumped.utterances} utterances, {dumped.seconds / 3600:.2f} h, {len(dumped.skipped)} skipped"
+    )

@@ -31,7 +31,9 @@ def new_folder(target: str | Path) -> Iterator[Path]:
         os.replace(temporary, target)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        raise UserError(f"{target}: cannot be written ({error.strerror or error}); check the place and the disk") from error
+        raise UserError(
+            f"{target}: cannot be written ({error.strerror or error}); check the place and the disk"
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

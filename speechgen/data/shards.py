@@ -92,7 +92,9 @@ def write_shards(
                 cut = _cut(utterance, sample_rate, length)
                 cuts.write(cut)
                 recordings.write(f"{cut.id}.flac", io.BytesIO(flac))
-                recordings.write(f"{cut.id}.json", io.BytesIO(json.dumps(cut.recording.to_dict()).encode()), count=False)
+                recordings.write(
+                    f"{cut.id}.json", io.BytesIO(json.dumps(cut.recording.to_dict()).encode()), count=False
+                )
                 written, samples = written + 1, samples + length
         refuse_bad(out_dir, len(skipped), total, max_bad)
         done = {"sample_rate": sample_rate, "utterances": written, "samples": samples, "skipped": skipped}
@@ -122,7 +124,9 @@ def read_done(out_dir: str | Path) -> dict:
     try:
         return json.loads((Path(out_dir) / DONE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise UserError(f"{out_dir}: is no finished dump; make it with 'speechgen dump audio DATADIR {out_dir}'") from None
+        raise UserError(
+            f"{out_dir}: is no finished dump; make it with 'speechgen dump audio DATADIR {out_dir}'"
+        ) from None
 
 
 def _encode(task: tuple[Utterance, int, Limits]) -> tuple[bytes, int, str]:

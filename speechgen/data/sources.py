@@ -75,4 +75,3 @@ def _faults(utterance: Utterance, facts: AudioFacts, limits: Limits, sample_rate
         if facts.seconds < length - 0.5:  # Kaldi's own tolerance for a segment that runs over the end
             faults.insert(0, Fault("segment", f"ends {length - facts.seconds:.1f} s after its recording does", True))
     return faults
-

@@ -16,7 +16,9 @@ class SymbolTable:
         self.symbols = list(symbols)
         for symbol in self.symbols:
             if not isinstance(symbol, str) or not symbol:
-                raise UserError(f"symbol table: {symbol!r} is no symbol; every entry is a string of one character or more")
+                raise UserError(
+                    f"symbol table: {symbol!r} is no symbol; every entry is a string of one character or more"
+                )
         self._numbers = {symbol: number for number, symbol in enumerate(self.symbols)}
         if len(self._numbers) < len(self.symbols):
             twice = next(s for n, s in enumerate(self.symbols) if self._numbers[s] != n)
@@ -34,7 +36,9 @@ class SymbolTable:
         numbers = []
         for symbol in symbols:
             if symbol not in self._numbers:
-                raise UserError(f"symbol {symbol!r} is not among the {len(self)} symbols that this model was trained on")
+                raise UserError(
+                    f"symbol {symbol!r} is not among the {len(self)} symbols that this model was trained on"
+                )
             numbers.append(self._numbers[symbol])
         return numbers
 
