@@ -15,7 +15,7 @@ SHIPPED = ("listener-16k", "speech-16k", "starter-tts")
 TOOLS = (  # (programs, any of which will do; what for; Debian's packages)
     (("opusenc",), "Opus as a baseline", "opus-tools"),
     (("c2enc",), "Codec2 as a baseline", "codec2"),
-    (("ffmpeg",), "nothing here needs it; handy to convert video and rare formats", "ffmpeg"),
+    (("ffmpeg",), "converting video and rare formats; nothing here needs it", "ffmpeg"),
     (("chromium", "chromium-browser", "google-chrome"), "the browser test of the app", "chromium"),
     (("chromedriver",), "the browser test of the app", "chromium-driver"),
     (("cc", "gcc", "clang"), "building pesq and webrtcvad, of the extra [eval]", "build-essential python3-dev"),
