@@ -1,14 +1,17 @@
 """A model on disk: a folder with config.yaml, model.safetensors and README.md, and how it comes back to life."""
 
+import hashlib
 from pathlib import Path
 
 import safetensors.torch
+import torch
 import yaml
 from torch import nn
 
 from speechgen.config import Config, make_config, save_config
 from speechgen.errors import UserError, nearest
 from speechgen.models.listener import Listener, ListenerConfig
+from speechgen.models.tts import TokenTTS, TTSConfig
 from speechgen.tokenizers.codec import CodecConfig, build_codec
 from speechgen.training.checkpoint import list_checkpoints, load_weights
 
@@ -54,6 +57,8 @@ def build(values: dict, name: str) -> nn.Module:
             return build_codec(make_config(CodecConfig, values, name))
         case "listener":
             return Listener(make_config(ListenerConfig, values, name))
+        case "tts":
+            return TokenTTS(make_config(TTSConfig, values, name))
         case _:
             raise UserError(f"{name}: kind: {kind}{nearest(str(kind), ['codec', 'listener', 'tts'])}")
 
@@ -67,12 +72,19 @@ def save_model(folder: Path, config: Config, module: nn.Module, card: str) -> No
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
+def fingerprint(module: nn.Module) -> str:
+    """Twelve hex digits that change with any weight: which codec made these latents."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
 class _Averaged(nn.Module):
     """Gives a module the names that torch's AveragedModel stores it under."""
 
     def __init__(self, module: nn.Module):
         super().__init__()
         self.module = module
-        import torch
-
         self.register_buffer("n_averaged", torch.zeros((), dtype=torch.long))

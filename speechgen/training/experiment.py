@@ -7,16 +7,19 @@ import yaml
 
 from speechgen.config import Config, load_config, save_config
 from speechgen.data.shards import read_shards
+from speechgen.data.units import read_units
 from speechgen.errors import UserError, nearest
 from speechgen.losses.perceptual import ListenerLayers, PerceptualConfig, PerceptualLoss, TransformersLayers
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import load
+from speechgen.models.tts import TokenTTS, TTSConfig
 from speechgen.tokenizers.codec import CodecConfig, build_codec
 from speechgen.training.checkpoint import list_checkpoints, load_weights, seed_everything
 from speechgen.training.codec import CodecTask, CodecTraining
-from speechgen.training.listener import ListenerTask, ListenerTraining, spell, with_symbols
+from speechgen.training.listener import ListenerTask, ListenerTraining, spoken, with_symbols
 from speechgen.training.loop import Task, TrainConfig, train
 from speechgen.training.machine import keep_memory
+from speechgen.training.tts import TTSTask, TTSTraining, with_corpus
 
 
 class DataConfig(Config):
@@ -45,7 +48,16 @@ class CodecExperiment(Config):
     initial: Path | None = None
 
 
-EXPERIMENTS = {"listener": ListenerExperiment, "codec": CodecExperiment}
+class TTSExperiment(Config):
+    kind: Literal["tts"]
+    model: TTSConfig = TTSConfig()
+    task: TTSTask = TTSTask()
+    data: DataConfig
+    training: TrainConfig
+    initial: Path | None = None
+
+
+EXPERIMENTS = {"listener": ListenerExperiment, "codec": CodecExperiment, "tts": TTSExperiment}
 
 
 def read_experiment(path: Path, overrides: list[str]) -> Config:
@@ -65,16 +77,16 @@ def run_experiment(config: Config, exp: Path, device: str | None = None, until: 
     exp.mkdir(parents=True, exist_ok=True)
     keep_memory()
     seed_everything(config.training.seed)
-    build = {"listener": _listener, "codec": _codec}[config.kind]
+    build = {"listener": _listener, "codec": _codec, "tts": _tts}[config.kind]
     config, task = build(config)
     save_config(config, exp / "config.yaml")
     train(task, config.training, exp, device, until)
 
 
 def _listener(config: ListenerExperiment) -> tuple[ListenerExperiment, Task]:
-    spoken, dev = spell(read_shards(config.data.train)), spell(read_shards(config.data.dev))
-    config = config.model_copy(update={"model": with_symbols(config.model, spoken)})
-    return config, ListenerTraining(Listener(config.model), config.task, spoken, dev, config.training.seed)
+    examples, dev = spoken(read_shards(config.data.train)), spoken(read_shards(config.data.dev))
+    config = config.model_copy(update={"model": with_symbols(config.model, examples)})
+    return config, ListenerTraining(Listener(config.model), config.task, examples, dev, config.training.seed)
 
 
 def _codec(config: CodecExperiment) -> tuple[CodecExperiment, Task]:
@@ -89,6 +101,17 @@ def _codec(config: CodecExperiment) -> tuple[CodecExperiment, Task]:
             )
     perceptual = _perceptual(config.task.perceptual, config.model.sample_rate)
     return config, CodecTraining(codec, config.task, examples, dev, perceptual, config.training.seed)
+
+
+def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task]:
+    units, dev = read_units(config.data.train), read_units(config.data.dev)
+    facts = {"frame_rate": units[0].frame_rate, "unit_width": units[0].latents.shape[1]}
+    config = config.model_copy(update={"model": with_corpus(config.model.model_copy(update=facts), units)})
+    model = TokenTTS(config.model)
+    if config.initial is not None:
+        load_weights(model, weights_of(config.initial, "tts"))
+    sample_rate = load(config.model.codec).sample_rate
+    return config, TTSTraining(model, config.task, units, dev, sample_rate, config.training.seed)
 
 
 def _perceptual(config: PerceptualConfig, sample_rate: int) -> PerceptualLoss | None:

@@ -14,12 +14,15 @@ from speechgen.data.batches import LengthBatches, pad_waves, share
 from speechgen.data.shards import Example
 from speechgen.models.listener import BLANK, Heard, Listener, ListenerConfig
 from speechgen.text.normalise import characters
-from speechgen.text.phonemes import phonemize_many
+from speechgen.text.spelling import spell
 from speechgen.training.loop import Shown
 
 
 class ListenerTask(Config):
-    """A line of config: what the listener learns from, and how the three losses weigh."""
+    """What the listener learns from, and how the three losses weigh.
+
+    ``prior_start_step``: the label prior joins when CTC has left its plateau of blanks.
+    """
 
     batch_seconds: float = 160.0
     speaker_weight: float = 0.3
@@ -28,6 +31,7 @@ class ListenerTask(Config):
     time_mask_seconds: float = 0.3
     band_masks: int = 2
     band_mask: int = 12
+    prior_start_step: int = 1000
 
 
 BLANK_SYMBOL = "<blank>"
@@ -55,14 +59,9 @@ class ListenerBatch:
         return ListenerBatch(*tensors, self.phonemes, self.characters, self.speakers.to(device))
 
 
-def spell(examples: list[Example]) -> list[Spoken]:
-    """Write each example's text as phonemes and as characters, language by language."""
-    phonemes: dict[int, list[str]] = {}
-    for language in sorted({example.language for example in examples}):
-        of_language = [i for i, example in enumerate(examples) if example.language == language]
-        spoken = phonemize_many([examples[i].text for i in of_language], language)
-        phonemes.update(zip(of_language, spoken, strict=True))
-    return [Spoken(e, [" ", *phonemes[i], " "], characters(e.text)) for i, e in enumerate(examples)]
+def spoken(examples: list[Example]) -> list[Spoken]:
+    """Each example with its text as phonemes and as characters."""
+    return [Spoken(e, p, characters(e.text)) for e, p in zip(examples, spell(examples, "phonemes"), strict=True)]
 
 
 def with_symbols(config: ListenerConfig, spoken: list[Spoken]) -> ListenerConfig:
@@ -103,7 +102,8 @@ class ListenerTraining:
         heard = listener(batch.waves, batch.lengths, frames)
         self._follow_prior(listener, heard, batch)
         steps = listener.steps(batch.lengths)
-        phoneme = _ctc(listener.unpeaked(heard.phonemes), batch.phonemes, steps)
+        scores = listener.unpeaked(heard.phonemes) if step >= self.task.prior_start_step else heard.phonemes
+        phoneme = _ctc(scores, batch.phonemes, steps)
         character = _ctc(heard.characters, batch.characters, steps)
         speaker = F.cross_entropy(heard.speakers, batch.speakers, ignore_index=-1)
         total = phoneme + self.task.character_weight * character + self.task.speaker_weight * speaker

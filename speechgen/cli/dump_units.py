@@ -1,0 +1,39 @@
+"""``speechgen dump units``: audio dumps to latents, codes and alignments."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def units(
+    dump: Annotated[Path, typer.Argument(help="Folder that 'speechgen dump audio' wrote.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    codec: Annotated[str, typer.Option(help="Codec: a shipped name, a model folder or a run.")] = "speech-16k",
+    listener: Annotated[str, typer.Option(help="Listener that aligns: a name or folder.")] = "listener-16k",
+    max_bad: Annotated[float, typer.Option(help="Largest share of utterances that may fail to align.")] = 0.1,
+) -> None:
+    """Write the units a TTS learns from: codec latents and codes, and when each phoneme is said.
+
+    Example: speechgen dump units dump/train dump/train.units --codec speech-16k --listener listener-16k
+    """
+    from rich.progress import Progress
+
+    from speechgen.data.shards import read_shards
+    from speechgen.data.units import write_units
+    from speechgen.errors import UserError
+    from speechgen.models.dump import dump_units
+    from speechgen.models.load import fingerprint, load
+
+    examples = read_shards(dump)
+    models = load(codec), load(listener)
+    skipped: dict[str, str] = {}
+    with Progress() as progress:
+        bar = progress.add_task("units", total=len(examples))
+        made = dump_units(*models, examples, skipped.__setitem__, lambda: progress.advance(bar))
+        count = write_units(out, made, {"codec": fingerprint(models[0]), "sample_rate": models[0].sample_rate})
+    for utterance, reason in skipped.items():
+        typer.echo(f"skipped {utterance}: {reason}", err=True)
+    typer.echo(f"{out}: {count} utterances, {len(skipped)} skipped")
+    if len(skipped) > max_bad * len(examples):
+        raise UserError(f"{dump}: {len(skipped)} of {len(examples)} utterances failed, more than --max_bad {max_bad:g}")

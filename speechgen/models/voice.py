@@ -1,0 +1,52 @@
+"""A voice: what a TTS needs to know of a speaker, without the recording."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from speechgen.errors import UserError
+
+
+@dataclass
+class Voice:
+    """A prompt as the model sees it.
+
+    ``latents`` (T, C): normalised codec latents of the prompt; ``symbols`` (T,): the symbol number of each frame, or -1
+    where it is not known; ``codec``: fingerprint of the codec that made them; ``facts``: name, source, licence.
+    """
+
+    latents: Tensor
+    symbols: Tensor
+    language: str
+    codec: str
+    facts: dict[str, str] = field(default_factory=dict)
+
+    def save(self, path: str | Path) -> None:
+        """Write a ``.voice`` file (safetensors: numbers and strings only)."""
+        metadata = {"language": self.language, "codec": self.codec, **{f"fact.{k}": v for k, v in self.facts.items()}}
+        tensors = {"latents": self.latents.half().contiguous(), "symbols": self.symbols.to(torch.int16).contiguous()}
+        path = Path(path)
+        partial = path.with_name(f".{path.name}.partial")
+        safetensors.torch.save_file(tensors, partial, metadata=metadata)
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Voice":
+        """Read a voice file; raises UserError for a missing, damaged or foreign one."""
+        try:
+            with safetensors.safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+                latents, symbols = file.get_tensor("latents").float(), file.get_tensor("symbols").long()
+            facts = {key.removeprefix("fact."): value for key, value in metadata.items() if key.startswith("fact.")}
+            voice = cls(latents, symbols, metadata["language"], metadata["codec"], facts)
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such voice file") from None
+        except Exception as error:
+            raise UserError(f"{path}: not a voice file of ours ({' '.join(str(error).split())[:80]})") from None
+        if latents.ndim != 2 or symbols.shape != latents.shape[:1]:
+            raise UserError(f"{path}: latents {tuple(latents.shape)} and symbols {tuple(symbols.shape)} do not match")
+        return voice

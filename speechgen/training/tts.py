@@ -1,0 +1,140 @@
+"""How the TTS is trained: teacher-forced on units, with disturbed history, prompts of the same speaker, null rows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from speechgen.config import Config
+from speechgen.data.batches import LengthBatches, share
+from speechgen.data.units import Units
+from speechgen.models.rows import Segment, make_rows, symbol_numbers
+from speechgen.models.tts import Rows, TokenTTS, TTSConfig
+from speechgen.training.loop import Shown
+
+DEV_UTTERANCES = 64
+
+
+class TTSTask(Config):
+    """``batch_seconds``: of targets. ``prompt_seconds``: shortest and longest prompt. ``no_prompt``: share of rows
+    without one; ``no_transcript``: share of prompts without their text; ``null``: share of rows told nothing, for
+    guidance. ``history_noise``: largest deviation of noise on the units read; ``history_drop``: share of the steps
+    dropped from what is read, in half the rows. ``prompt_weight``: of the prompt's own units in the loss."""
+
+    batch_seconds: float = 100.0
+    prompt_seconds: tuple[float, float] = (1.5, 4.0)
+    longest_seconds: float = 14.0
+    no_prompt: float = 0.05
+    no_transcript: float = 0.3
+    null: float = 0.1
+    history_noise: float = 0.4
+    history_drop: float = 0.2
+    prompt_weight: float = 0.5
+
+
+@dataclass
+class TTSBatch:
+    rows: Rows
+    null: Tensor
+
+    def to(self, device) -> "TTSBatch":
+        return TTSBatch(self.rows.to(device), self.null.to(device))
+
+
+def with_corpus(config: TTSConfig, units: list[Units]) -> TTSConfig:
+    """Fill in what the corpus has: its symbols, sorted, and its languages."""
+    symbols = sorted({symbol for one in units for symbol in one.symbols})
+    return config.model_copy(update={"symbols": symbols, "languages": sorted({one.language for one in units})})
+
+
+class TTSTraining:
+    """The TTS as the loop sees it: one player, targets of like length, a fresh prompt each time."""
+
+    def __init__(self, model: TokenTTS, task: TTSTask, train: list[Units], dev: list[Units], sample_rate: int, seed: int = 0):
+        self.players: dict[str, nn.Module] = {"tts": model}
+        self.model, self.task, self.sample_rate, self.seed = model, task, sample_rate, seed
+        self.train, self.dev = self._fitting(train), self._fitting(dev)[:DEV_UTTERANCES]
+        self.batches = LengthBatches([one.frames / one.frame_rate for one in self.train], task.batch_seconds, seed)
+
+    def turns(self, step: int) -> list[str]:
+        return ["tts"]
+
+    def batch(self, step: int, rank: int, ranks: int) -> TTSBatch:
+        indices = share(self.batches.indices(step), rank, ranks)
+        return self._collate(self.train, indices, np.random.default_rng([self.seed, step, rank]))
+
+    def losses(self, player: str, batch: TTSBatch, step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        history = self._disturbed(batch.rows, generator)
+        losses = self.model.losses(batch.rows, history, batch.null, self.task.prompt_weight, generator)
+        return sum(losses.values()), {name: loss.item() for name, loss in losses.items()}
+
+    @torch.no_grad()
+    def evaluate(self, models: dict[str, nn.Module], generator: torch.Generator) -> Shown:
+        """The losses on dev, with undisturbed history, and the same draws of prompt and noise every time."""
+        model = models["tts"].eval()
+        draw = np.random.default_rng(self.seed)
+        fixed = torch.Generator(device=generator.device).manual_seed(self.seed)
+        sums: dict[str, float] = {}
+        groups = [list(range(start, min(start + 16, len(self.dev)))) for start in range(0, len(self.dev), 16)]
+        for group in groups:
+            batch = self._collate(self.dev, group, draw).to(model.begin.device)
+            null = torch.zeros_like(batch.null)
+            losses = model.losses(batch.rows, model.embed(batch.rows.values), null, 0.0, fixed)
+            for name, loss in losses.items():
+                sums[name] = sums.get(name, 0.0) + loss.item() / len(groups)
+        return Shown(sums)
+
+    def state(self) -> dict:
+        return {}
+
+    def load_state(self, state: dict) -> None:
+        pass
+
+    def _fitting(self, units: list[Units]) -> list[Units]:
+        return [one for one in units if one.frames / one.frame_rate <= self.task.longest_seconds]
+
+    def _collate(self, units: list[Units], indices: list[int], draw: np.random.Generator) -> TTSBatch:
+        by_speaker: dict[str, list[Units]] = {}
+        for one in units:
+            by_speaker.setdefault(one.speaker, []).append(one)
+        pairs = [(self._prompt(units[i], by_speaker[units[i].speaker], draw), self._segment(units[i])) for i in indices]
+        rows = make_rows(self.model, pairs, [units[i].language for i in indices])
+        return TTSBatch(rows, torch.from_numpy(draw.random(len(indices)) < self.task.null))
+
+    def _prompt(self, target: Units, candidates: list[Units], draw: np.random.Generator) -> Segment | None:
+        """A piece of another utterance of the speaker: one cut from the target itself teaches skipping."""
+        others = [one for one in candidates if one.text != target.text]
+        if not others or draw.random() < self.task.no_prompt:
+            return None
+        segment = self._segment(others[int(draw.integers(len(others)))])
+        frames = int(draw.uniform(*self.task.prompt_seconds) * target.frame_rate)
+        start = int(draw.integers(max(1, segment.frames - frames + 1)))
+        segment = segment.crop(start, min(frames, segment.frames))
+        return segment.unknown() if draw.random() < self.task.no_transcript else segment
+
+    def _segment(self, one: Units) -> Segment:
+        config = self.model.config
+        if config.unit == "latents":
+            units = torch.from_numpy(one.latents).float()
+        else:
+            units = torch.from_numpy(one.codes[:, : config.codebooks]).long()
+        return Segment(units, symbol_numbers(config, one.symbols), one.durations)
+
+    def _disturbed(self, rows: Rows, generator: torch.Generator) -> Tensor:
+        """What the model reads of the past, made unreliable in training, since it will be when the model speaks."""
+        model, task, device = self.model, self.task, rows.values.device
+        batch, steps = rows.values.shape[:2]
+        level = torch.rand(batch, 1, 1, generator=generator, device=device) * task.history_noise
+        if model.config.unit == "latents":
+            noise = torch.randn(rows.values.shape, generator=generator, device=device)
+            history = model.embed(rows.values + level * noise)
+        else:
+            other = torch.randint(model.config.codebook_size, rows.values.shape, generator=generator, device=device)
+            swap = torch.rand(rows.values.shape, generator=generator, device=device) < 0.5 * level
+            history = model.embed(torch.where(swap & rows.real, other, rows.values))
+        dropping = torch.rand(batch, 1, generator=generator, device=device) < 0.5
+        drop = torch.rand(batch, steps, generator=generator, device=device) < task.history_drop
+        return history.masked_fill((dropping & drop)[..., None], 0.0)
