@@ -4,6 +4,7 @@
 
 option corpus "" "folder of the recordings" path
 option config conf/codec.yaml "experiment to train" path
+option refine "" "a second experiment, which goes on from the weights of the first" path
 option set "" "config keys to override, e.g. 'training.steps=100 task.batch=8'"
 option sample_rate 16000 "rate of the dump, in Hz" number
 option kbps 1.5,3,6 "bitrates to score at, in kbit/s"
@@ -20,8 +21,11 @@ step 2 dump "data/ -> dump/: audio at one rate, in shards" from data to dump/tra
   speechgen dump audio data/train dump/train --sample_rate "$sample_rate" --nj "$nj"
 also -- speechgen dump audio data/dev dump/dev --sample_rate "$sample_rate" --nj "$nj"
 
-step 3 train "dump/ -> $exp/: checkpoints, tensorboard" from "$config" dump to "$exp/checkpoints" "$exp/config.yaml" -- \
-  "${launch[@]}" speechgen train "$config" --exp "$exp" "${overrides[@]/#/--set=}"
+step 3 train "dump/ -> $exp/: checkpoints, tensorboard" \
+  from "$config" ${refine:+"$refine"} dump to "$exp/checkpoints" "$exp/config.yaml" -- \
+  "${launch[@]}" speechgen train "$config" --exp "$exp${refine:+/first}" "${overrides[@]/#/--set=}"
+[[ -z $refine ]] ||
+  also -- "${launch[@]}" speechgen train "$refine" --exp "$exp" --set="initial=$exp/first" "${overrides[@]/#/--set=}"
 
 step 4 generate "data/test -> $exp/generate/: coded by this codec and the baselines" \
   from "$exp/checkpoints" data/test to "$exp/generate" -- \

@@ -74,3 +74,19 @@ def test_every_recipe_has_a_config_that_can_be_read_and_a_page(run: Path) -> Non
         assert read_experiment(config, []).kind == task
     page = (run.parent / "README.md").read_text(encoding="utf-8")
     assert ("https://" in page) == ("--corpus" in page)  # whoever must bring recordings is told where they are
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["listener", "codec", "tts"])
+def test_mini_runs_from_nothing_to_its_demo(task: str, tmp_path: Path) -> None:
+    run = copy_recipe(ROOT / "egs/mini" / task / "run.sh", tmp_path / "a clone")
+    small = run.read_text(encoding="utf-8").replace("--speakers 6 --sentences 40", "--speakers 2 --sentences 10")
+    run.write_text(small, encoding="utf-8")
+    options = ["--nj", "1", "--ngpu", "0", "--set", "training.steps=6 training.evaluate_every=6"]
+    said = run_recipe(run, *options).splitlines()
+    assert [line.split()[2].rstrip(":") for line in said if ": finished in" in line] == STAGES
+    results = (run.parent / "RESULTS.md").read_text(encoding="utf-8")
+    assert task in results.lower()
+    assert (run.parent / f"exp/{task}/packed/model.safetensors").stat().st_size > 1000
+    again = run_recipe(run, *options)
+    assert again.count("done already") == len(STAGES)

@@ -2,6 +2,6 @@
 # A voice on the generated mini corpus, over the codec and the listener of the package.
 cd "$(dirname "$0")" || exit
 
-prepare=(speechgen data mini) # synthetic speech by espeak-ng, several voices
+prepare=(speechgen data mini --speakers 6 --sentences 40) # English and German by espeak-ng
 
 . ../../../recipes/tts.sh
