@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
+from torch import nn
 
 from speechgen.config import Config, load_config, save_config
 from speechgen.data.shards import read_shards
@@ -14,7 +15,7 @@ from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import load
 from speechgen.models.tts import TokenTTS, TTSConfig
 from speechgen.tokenizers.codec import CodecConfig, build_codec
-from speechgen.training.checkpoint import list_checkpoints, load_weights, seed_everything
+from speechgen.training.checkpoint import seed_everything
 from speechgen.training.codec import CodecTask, CodecTraining
 from speechgen.training.listener import ListenerTask, ListenerTraining, spoken, with_symbols
 from speechgen.training.loop import Task, TrainConfig, train
@@ -92,7 +93,7 @@ def _listener(config: ListenerExperiment) -> tuple[ListenerExperiment, Task]:
 def _codec(config: CodecExperiment) -> tuple[CodecExperiment, Task]:
     codec = build_codec(config.model)
     if config.initial is not None:
-        load_weights(codec, weights_of(config.initial, "codec"))
+        _start_from(codec, config.initial)
     examples, dev = read_shards(config.data.train), read_shards(config.data.dev)
     for example in (*examples[:1], *dev[:1]):
         if example.sample_rate != config.model.sample_rate:
@@ -109,7 +110,7 @@ def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task]:
     config = config.model_copy(update={"model": with_corpus(config.model.model_copy(update=facts), units)})
     model = TokenTTS(config.model)
     if config.initial is not None:
-        load_weights(model, weights_of(config.initial, "tts"))
+        _start_from(model, config.initial)
     sample_rate = load(config.model.codec).sample_rate
     return config, TTSTraining(model, config.task, units, dev, sample_rate, config.training.seed)
 
@@ -122,11 +123,10 @@ def _perceptual(config: PerceptualConfig, sample_rate: int) -> PerceptualLoss | 
     return PerceptualLoss(ListenerLayers(load(config.model), sample_rate), config.layers)
 
 
-def weights_of(folder: Path, player: str) -> Path:
-    """The weights file of a packed model, or of the newest checkpoint of a run."""
-    if (folder / "model.safetensors").exists():
-        return folder / "model.safetensors"
-    found = list_checkpoints(folder)
-    if not found:
-        raise UserError(f"{folder}: neither a packed model nor a run with a checkpoint")
-    return found[-1] / f"{player}.safetensors"
+def _start_from(module: nn.Module, folder: Path) -> None:
+    """Take over the averaged weights of a packed model or of a run; raises UserError when they do not fit."""
+    weights, wanted = load(folder).state_dict(), module.state_dict()
+    for name in sorted(weights.keys() | wanted.keys()):
+        if name not in weights or name not in wanted or weights[name].shape != wanted[name].shape:
+            raise UserError(f"initial: {folder}: tensor {name!r} does not fit the model of this config")
+    module.load_state_dict(weights)

@@ -121,7 +121,7 @@ class ListenerTraining:
             batch = self._collate(spoken).to(next(listener.parameters()).device)
             heard = listener(batch.waves, batch.lengths)
             steps = listener.steps(batch.lengths)
-            for kind, scores in (("phonemes", heard.phonemes), ("characters", heard.characters)):
+            for kind, scores in (("phonemes", listener.unpeaked(heard.phonemes)), ("characters", heard.characters)):
                 symbols = getattr(self.config, kind)
                 for row, length, one in zip(scores, steps, spoken, strict=True):
                     guess = [symbols[i] for i in greedy(row[:length])]
