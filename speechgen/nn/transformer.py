@@ -15,6 +15,8 @@ from torch.nn import functional as F
 
 from speechgen.config import Config
 from speechgen.nn.adaln import AdaptiveModulation, modulate
+from speechgen.nn.attention import CrossAttention, SelfAttention, rotary_tables
+from speechgen.nn.linear import Linear
 
 Modulation = tuple[Tensor, ...]  # shift, scale, gate of the attention, then of the MLP; each (B, 1, C)
 
@@ -82,7 +84,7 @@ class Transformer(nn.Module):
         self.config = config
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.norm = nn.RMSNorm(config.width, eps=1e-5)
-        self.add_condition = nn.Linear(config.condition_width, config.width) if config.condition == "add" else None
+        self.add_condition = Linear(config.condition_width, config.width) if config.condition == "add" else None
         for name, weight in self.named_parameters():
             if name.endswith(("output.weight", "down.weight")):
                 # Residual branches start small in proportion to depth (Radford et al. 2019, section 2.3).
@@ -102,7 +104,7 @@ class Transformer(nn.Module):
         (B, S) for cross-attention; condition (B, condition_width). Outputs at padding are zero.
         """
         bias, modulations = self._condition(condition)
-        rotary = rotary_tables(x.shape[1], self.config, x.device)
+        rotary = self._rotary(x.shape[1], x.device)
         if mask is not None:
             x = x.masked_fill(~mask.unsqueeze(-1), 0.0)
         if bias is not None:
@@ -139,7 +141,7 @@ class Transformer(nn.Module):
         return TransformerState(
             keys=torch.zeros(shape, device=device, dtype=dtype),
             values=torch.zeros(shape, device=device, dtype=dtype),
-            rotary=tuple(table.to(dtype) for table in rotary_tables(max_length, self.config, device)),
+            rotary=tuple(table.to(dtype) for table in self._rotary(max_length, device)),
             memory=self._memory(memory),
             memory_mask=_attention_mask(memory_mask),
             modulations=modulations,
@@ -166,6 +168,9 @@ class Transformer(nn.Module):
         state.length = end
         return self.norm(x), state
 
+    def _rotary(self, length: int, device: torch.device | str) -> tuple[Tensor, Tensor]:
+        return rotary_tables(length, self.config.head_width, self.config.rotary_base, device)
+
     def _memory(self, memory: Tensor | None) -> list[tuple[Tensor, Tensor] | None]:
         if (memory is not None) != self.config.cross_attention:
             raise ValueError("a memory is needed with cross_attention, and only then")
@@ -187,9 +192,9 @@ class Layer(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(config.width, eps=1e-5)
-        self.attention = SelfAttention(config)
+        self.attention = SelfAttention(config.width, config.heads, config.causal, config.dropout)
         self.cross_norm = nn.RMSNorm(config.width, eps=1e-5) if config.cross_attention else None
-        self.cross = CrossAttention(config) if config.cross_attention else None
+        self.cross = CrossAttention(config.width, config.heads, config.dropout) if config.cross_attention else None
         self.mlp_norm = nn.RMSNorm(config.width, eps=1e-5)
         self.mlp = SwiGLU(config) if config.mlp == "swiglu" else GELU(config)
         self.dropout = nn.Dropout(config.dropout)
@@ -220,66 +225,6 @@ class Layer(nn.Module):
         return x + (branch if modulation is None else branch * modulation[5])
 
 
-class SelfAttention(nn.Module):
-    """Multi-head self-attention with rotary positions; one matrix makes queries, keys and values."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.heads = config.heads
-        self.causal = config.causal
-        self.dropout = config.dropout
-        self.qkv = nn.Linear(config.width, 3 * config.width, bias=False)
-        self.output = nn.Linear(config.width, config.width, bias=False)
-
-    def forward(
-        self,
-        x: Tensor,
-        rotary: tuple[Tensor, Tensor],
-        visible: Tensor | None,
-        cache: tuple[Tensor, Tensor, int] | None,
-    ) -> Tensor:
-        batch, length, width = x.shape
-        parts = self.qkv(x).view(batch, length, 3 * self.heads, width // self.heads).transpose(1, 2)
-        queries, keys = rotate(parts[:, : 2 * self.heads], rotary).chunk(2, dim=1)
-        values = parts[:, 2 * self.heads :]
-        causal = self.causal
-        if cache is not None:
-            all_keys, all_values, start = cache
-            end = start + length
-            all_keys[:, :, start:end] = keys
-            all_values[:, :, start:end] = values
-            keys, values = all_keys[:, :, :end], all_values[:, :, :end]
-            # A first prompt needs the causal mask; one new position sees all; anything else brings its own mask.
-            causal = visible is None and length > 1
-        y = F.scaled_dot_product_attention(
-            queries, keys, values, visible, dropout_p=self.dropout if self.training else 0.0, is_causal=causal
-        )
-        return self.output(y.transpose(1, 2).reshape(batch, length, width))
-
-
-class CrossAttention(nn.Module):
-    """Multi-head attention from (B, T, C) to a memory (B, S, C); rows whose memory is all masked read zeros."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.heads = config.heads
-        self.dropout = config.dropout
-        self.query = nn.Linear(config.width, config.width, bias=False)
-        self.key_value = nn.Linear(config.width, 2 * config.width, bias=False)
-        self.output = nn.Linear(config.width, config.width, bias=False)
-
-    def project_memory(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values (B, heads, S, head width) of a memory (B, S, C)."""
-        keys, values = self.key_value(memory).unflatten(-1, (2 * self.heads, -1)).transpose(1, 2).chunk(2, dim=1)
-        return keys, values
-
-    def forward(self, x: Tensor, memory: tuple[Tensor, Tensor], memory_mask: Tensor | None) -> Tensor:
-        queries = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(queries, *memory, memory_mask, dropout_p=dropout)
-        return self.output(y.transpose(1, 2).flatten(2))
-
-
 class SwiGLU(nn.Module):
     """Gated MLP; two thirds of the hidden width, so that it costs what a plain MLP of that multiplier does."""
 
@@ -287,8 +232,8 @@ class SwiGLU(nn.Module):
         super().__init__()
         # Whole multiples of 32 keep vector units full.
         hidden = 32 * max(1, round(config.width * config.mlp_multiplier * 2 / 3 / 32))
-        self.up = nn.Linear(config.width, 2 * hidden, bias=False)
-        self.down = nn.Linear(hidden, config.width, bias=False)
+        self.up = Linear(config.width, 2 * hidden, bias=False)
+        self.down = Linear(hidden, config.width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         gate, value = self.up(x).chunk(2, dim=-1)
@@ -301,27 +246,11 @@ class GELU(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         hidden = int(config.width * config.mlp_multiplier)
-        self.up = nn.Linear(config.width, hidden, bias=False)
-        self.down = nn.Linear(hidden, config.width, bias=False)
+        self.up = Linear(config.width, hidden, bias=False)
+        self.down = Linear(hidden, config.width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(F.gelu(self.up(x)))
-
-
-def rotary_tables(length: int, config: TransformerConfig, device: torch.device | str) -> tuple[Tensor, Tensor]:
-    """Cosines and signed sines (length, head width) for ``rotate``, float32."""
-    half = config.head_width // 2
-    frequencies = config.rotary_base ** (-torch.arange(half, dtype=torch.float32, device=device) / half)
-    angles = torch.outer(torch.arange(length, dtype=torch.float32, device=device), frequencies)
-    cosines, sines = angles.cos(), angles.sin()
-    return torch.cat([cosines, cosines], dim=-1), torch.cat([-sines, sines], dim=-1)
-
-
-def rotate(x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotate pairs (i, i + half) of the last axis of x (..., T, head width) by the angles of their position."""
-    cosines, sines = tables
-    # Rolling by half the width swaps the members of each pair; the sign of the swap is in the sine table.
-    return torch.addcmul(x * cosines, x.roll(x.shape[-1] // 2, dims=-1), sines).to(x.dtype)
 
 
 def _visible_to_step(state: TransformerState, start: int, end: int, mask: Tensor | None) -> Tensor | None:
