@@ -1,28 +1,99 @@
-"""Verbs on data directories: import, check, info, mini."""
+"""Verbs on data directories: import, export, mini, info, check."""
 
+import typing
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+if typing.TYPE_CHECKING:
+    from speechgen.data.kaldi import DataDir
 
 app = typer.Typer(no_args_is_help=True, help="Make and check Kaldi data directories.")
 
 
 @app.command("import")
 def import_(
-    name: Annotated[str, typer.Argument(help="speechocean762, kathleen, kerstin, fsdd, or starter (the first three).")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="speechocean762, kathleen, kerstin, fsdd, starter (the first three), or manifest (Lhotse)."
+        ),
+    ],
     corpus: Annotated[Path, typer.Option(help="Folder of the corpus; for starter the folder that holds all three.")],
     out: Annotated[Path, typer.Option(help="Where train, dev and test are written.")] = Path("data"),
 ) -> None:
-    """Turn a known corpus into data directories train, dev and test.
+    """Turn a known corpus into data directories train, dev and test, or Lhotse manifests into one directory.
 
     Example: speechgen data import kathleen --corpus /corpora/kathleen --out data
-    """
-    from speechgen.data.corpora import prepare
 
-    for split, directory in prepare(name, corpus, out).items():
-        speakers = {utterance.speaker for utterance in directory.utterances}
-        typer.echo(f"{out / split}: {len(directory.utterances)} utterances, {len(speakers)} speakers")
+    Example: speechgen data import manifest --corpus cuts.jsonl.gz --out data/train
+    """
+    from speechgen.data.corpora import CORPORA, prepare
+    from speechgen.data.manifests import read_manifests
+    from speechgen.errors import UserError, nearest
+
+    if name == "manifest":
+        directories = {out: read_manifests(corpus)}
+        directories[out].write(out)
+    elif name in CORPORA:
+        directories = {out / split: directory for split, directory in prepare(name, corpus, out).items()}
+    else:
+        raise UserError(f"no corpus named {name!r}{nearest(name, [*CORPORA, 'manifest'])}")
+    _tell(directories)
+
+
+@app.command()
+def export(
+    data_dir: Annotated[Path, typer.Argument(help="Kaldi data directory.")],
+    out: Annotated[Path, typer.Argument(help="Folder for recordings, supervisions and cuts (jsonl.gz).")],
+    corpus: Annotated[Path | None, typer.Option(help="Folder that relative paths in wav.scp start from.")] = None,
+) -> None:
+    """Write a data directory as Lhotse manifests.
+
+    Example: speechgen data export data/train manifests/train
+    """
+    from speechgen.data.kaldi import DataDir
+    from speechgen.data.manifests import write_manifests
+
+    directory = DataDir.read(data_dir, corpus)
+    write_manifests(directory, out)
+    typer.echo(f"{out}: {len(directory.utterances)} utterances")
+
+
+@app.command()
+def mini(
+    out: Annotated[Path, typer.Option(help="Where train, dev, test and audio are written.")] = Path("data"),
+    speakers: Annotated[int, typer.Option(help="Made-up speakers, English and German in turn.")] = 6,
+    sentences: Annotated[int, typer.Option(help="Sentences of each speaker.")] = 40,
+    seed: Annotated[int, typer.Option(help="Other seeds give other voices and sentences.")] = 0,
+) -> None:
+    """Make a small transcribed English and German corpus with espeak-ng, without any download.
+
+    Example: speechgen data mini --out data --speakers 6 --sentences 40
+    """
+    from speechgen.cli.progress import progress_bar
+    from speechgen.data.mini import make_mini
+
+    with progress_bar("mini corpus", speakers * sentences) as advance:
+        directories = make_mini(out, speakers, sentences, seed, on_utterance=advance)
+    _tell({out / split: directory for split, directory in directories.items()})
+
+
+@app.command()
+def info(
+    data_dir: Annotated[Path, typer.Argument(help="Kaldi data directory.")],
+    corpus: Annotated[Path | None, typer.Option(help="Folder that relative paths in wav.scp start from.")] = None,
+) -> None:
+    """Tell what a data directory holds: hours, speakers, languages, rates. Only headers are read.
+
+    Example: speechgen data info data/train
+    """
+    from speechgen.data.info import summarise
+    from speechgen.data.kaldi import DataDir
+
+    for fact, value in summarise(DataDir.read(data_dir, corpus)).items():
+        typer.echo(f"{fact}: {value}")
 
 
 @app.command()
@@ -75,3 +146,9 @@ def check(
     report.refuse(data_dir, max_bad)
     if report.untidy and write is None:
         raise UserError(f"{data_dir}: {report.untidy[0]}; give --write DIR to write it as Kaldi wants it")
+
+
+def _tell(directories: dict[Path, "DataDir"]) -> None:
+    for path, directory in directories.items():
+        speakers = {utterance.speaker for utterance in directory.utterances}
+        typer.echo(f"{path}: {len(directory.utterances)} utterances, {len(speakers)} speakers")

@@ -1,5 +1,6 @@
 """Kaldi data directories: wav.scp, text, utt2spk and their optional neighbours, in and out."""
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +72,7 @@ class DataDir:
 
         Recordings below the folder above ``directory`` are named relative to it, others by their full path.
         """
-        root = Path(directory).resolve().parent
+        root = _absolute(directory).parent
         tables: dict[str, dict[str, str]] = defaultdict(dict, {name: {} for name in REQUIRED})
         members: dict[str, list[str]] = defaultdict(list)
         for utterance in self.utterances:
@@ -106,7 +107,7 @@ def scan(
     directory = Path(directory)
     if not directory.is_dir():
         raise UserError(f"{directory}: no such folder; name a Kaldi data directory (with wav.scp, text, utt2spk)")
-    root = Path(corpus) if corpus is not None else directory.resolve().parent
+    root = Path(corpus) if corpus is not None else _absolute(directory).parent
     files = {name: scan_table(directory / name) for name in REQUIRED}
     for path in sorted(directory.iterdir()):
         if path.name == "segments" or (path.name.startswith(("spk2", "utt2")) and path.name != "utt2spk"):
@@ -178,5 +179,10 @@ def _utterance(id: str, files: dict[str, Table], root: Path, language: str) -> U
 def _location(utterance: Utterance, root: Path) -> str:
     if utterance.pipe:
         return f"{utterance.pipe} |"
-    path = utterance.path.resolve()
+    path = _absolute(utterance.path)
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def _absolute(path: str | Path) -> Path:
+    """A full path that keeps symbolic links, since corpora are often linked into place."""
+    return Path(os.path.abspath(path))

@@ -65,8 +65,8 @@ def write_shards(
 
     Text, speaker and language lie in the supervisions; ``CutSet.from_shar(in_dir=...)`` reads the folder too.
     Bad recordings are left out and told by id, after those ``skipped`` before. The folder appears complete,
-    with its done-mark, or not at all; an older dump is replaced. ``on_utterance(id, reason)`` is called after each recording, with
-    an empty reason when it is good.
+    with its done-mark, or not at all; an older dump is replaced. After each recording ``on_utterance(id, reason)``
+    is called, with an empty reason when it is good.
     Raises UserError when more than the share ``max_bad`` is bad, nothing is good, or the folder cannot be written.
     """
     from lhotse.shar.writers.cut import JsonlShardWriter

@@ -47,7 +47,7 @@ def spell_numbers(text: str, language: str) -> str:
     """Replace digits and the signs around them by words in ``language`` ("en" or "de"); none are left."""
     text = "".join(_plain_digit(character) for character in text)
     for pattern, words in RULES[language]:
-        text = re.sub(pattern, lambda match: f" {words(match)} ", text)
+        text = re.sub(pattern, lambda match, words=words: f" {words(match)} ", text)
     for sign, word in SIGNS[language].items():
         text = text.replace(sign, f" {word} ")
     text = re.sub(r"\s+-?\s*(?=\w)", " ", text)  # no dash is left hanging where a number was
