@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from speechgen.stages.fingerprint import FilePrint, Files
@@ -35,8 +35,12 @@ def write_mark(path: Path, mark: DoneMark) -> None:
     """Write the mark in one stroke: a reader sees all of it or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    inputs = {
+        place: {name: f"{print_.size} {print_.modified} {print_.digest}" for name, print_ in files.items()}
+        for place, files in mark.inputs.items()
+    }
     with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(asdict(mark), file, indent=1, ensure_ascii=False)
+        json.dump({**vars(mark), "inputs": inputs}, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
@@ -47,12 +51,17 @@ def read_mark(path: Path) -> DoneMark | None:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         inputs = {
-            place: {name: FilePrint(*print_) for name, print_ in files.items()}
+            place: {name: _read_print(line) for name, line in files.items()}
             for place, files in values["inputs"].items()
         }
         return DoneMark(**{**values, "inputs": inputs})
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _read_print(line: str) -> FilePrint:
+    size, modified, digest = line.split(" ", 2)
+    return FilePrint(int(size), int(modified), digest)
 
 
 def command_change(before: Sequence[Sequence[str]], now: Sequence[Sequence[str]]) -> str | None:
