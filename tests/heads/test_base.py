@@ -43,3 +43,17 @@ def test_defaults_fill_in() -> None:
     head = build_head(make_config(Model, {"head": {"kind": "flow"}}).head, 16, unit_width=5)
     assert isinstance(head, FlowHead)
     assert head.config.draws == 4
+
+
+@pytest.mark.parametrize("kind", UNITS)
+def test_bfloat16_autocast_gives_nearly_the_same_loss(kind: str) -> None:
+    torch.manual_seed(0)
+    config = make_config(Model, {"head": {"kind": kind}}).head
+    head = build_head(config, 16, unit_width=5, codebooks=2, codebook_size=7)
+    z = torch.randn(3, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        low = head.loss(z.bfloat16(), UNITS[kind], torch.Generator().manual_seed(0))
+    low.backward()
+    assert low.dtype == torch.float32
+    full = head.loss(z, UNITS[kind], torch.Generator().manual_seed(0))
+    torch.testing.assert_close(low, full, atol=0.03, rtol=0.03)

@@ -146,3 +146,15 @@ def test_bad_use_is_named() -> None:
         make(cross_attention=True)(torch.randn(1, 2, 24))
     with pytest.raises(ValueError, match="a vector was given"):
         model(torch.randn(1, 2, 24), condition=torch.randn(1, 6))
+
+
+@pytest.mark.parametrize("variant", ["plain", "everything"])
+def test_bfloat16_autocast_trains_and_stays_close(variant: str) -> None:
+    torch.manual_seed(0)
+    model = Transformer(TransformerConfig(width=24, layers=2, heads=3, **VARIANTS[variant])).train()
+    x, given = torch.randn(2, 7, 24), inputs(model, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        z = model(x, **given)
+    z.float().square().sum().backward()
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in model.parameters())
+    torch.testing.assert_close(z.float(), model(x, **given), atol=0.05, rtol=0.05)
