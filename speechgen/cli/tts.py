@@ -1,0 +1,91 @@
+"""Verbs that judge a voice: generate, score."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Say a test set, and measure how well it was said.")
+
+
+@app.command()
+def generate(
+    model: Annotated[str, typer.Argument(help="Name or folder of a TTS.")],
+    data_dir: Annotated[Path, typer.Argument(help="Kaldi data directory of the test set.")],
+    out: Annotated[Path, typer.Option(help="Folder for the speech and the resynthesis of the recordings.")],
+    corpora: Annotated[str, typer.Option(help="Only these corpora (what speaker ids begin with), with commas.")] = "",
+    per_speaker: Annotated[
+        int, typer.Option("--per_speaker", min=1, help="Utterances of each speaker, in corpora of more than 10.")
+    ] = 2,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many utterances, spread over all.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the flow for each frame.")] = 8,
+    guidance: Annotated[float, typer.Option(min=0, help="How strongly the text and the voice steer; 1: plainly.")] = 1.5,
+    temperature: Annotated[float, typer.Option(min=0, help="Scale of the noise.")] = 0.7,
+    seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
+) -> None:
+    """Say the test sentences in their speakers' voices; goes on where it was stopped.
+
+    The prompt is another utterance of the same speaker, with its text. A run may be split by --corpora: what another
+    call with the same options said stays.
+
+    Example: speechgen tts generate exp/tts data/test --out exp/tts/generate
+    """
+    from speechgen.cli.progress import progress_bar
+    from speechgen.errors import UserError
+    from speechgen.evaluation.coding import model_name
+    from speechgen.evaluation.facts import model_facts
+    from speechgen.evaluation.recordings import find_recordings
+    from speechgen.evaluation.tts import MANY_SPEAKERS, Choice, speak_all
+    from speechgen.models.speak import Drawing
+    from speechgen.serving.synthesiser import Synthesiser
+
+    if not (data_dir / "wav.scp").exists():
+        raise UserError(f"{data_dir}: is no Kaldi data directory (wav.scp, text, utt2spk), and sentences are needed")
+    recordings = find_recordings(data_dir)
+    named = tuple(name.strip() for name in corpora.split(",") if name.strip())
+    chosen = Choice(named, per_speaker, limit).of(recordings)
+    synthesiser = Synthesiser.load(model)
+    facts = {
+        "model": model_name(model),
+        **model_facts(model),
+        "codec": model_name(synthesiser.tts.config.codec),
+        "drawn with": f"{steps} steps, guidance {guidance:g}, temperature {temperature:g}, seed {seed}",
+        "sentences": f"all, but {per_speaker} of each speaker in corpora of more than {MANY_SPEAKERS} speakers"
+        + (f"; then {limit} of them" if limit else ""),
+    }
+    drawing = Drawing(steps, guidance, temperature)
+    with progress_bar("say", len(chosen)) as advance:
+        spoken = speak_all(synthesiser, recordings, chosen, out, drawing, seed, facts, advance)
+    failed = {name: spoken.lines[name]["failed"] for name in chosen if "failed" in spoken.lines[name]}
+    for name, reason in failed.items():
+        typer.echo(f"failed {name}: {reason}", err=True)
+    typer.echo(f"{out}: {len(chosen) - len(failed)} sentences said by {model_name(model)}, {len(failed)} failed")
+
+
+@app.command()
+def score(
+    folder: Annotated[Path, typer.Argument(help="Folder that 'tts generate' wrote.")],
+    results: Annotated[Path | None, typer.Option(help="Also write the tables to this Markdown file.")] = None,
+    listener: Annotated[
+        str | None, typer.Option(help="Name or folder of the listener for character errors; else the model's own.")
+    ] = None,
+    nj: Annotated[int, typer.Option("--nj", min=1, help="Processes.")] = 1,
+) -> None:
+    """Score what was said: errors of recognisers, speaker similarity, DNSMOS, speed; report.json and RESULTS.md.
+
+    Example: speechgen tts score exp/tts/generate --results RESULTS.md
+    """
+    from speechgen.cli.progress import progress_bar
+    from speechgen.evaluation.score import REPORT
+    from speechgen.evaluation.tts import read_list
+    from speechgen.evaluation.tts_results import write_tts_results
+    from speechgen.evaluation.tts_score import score_speech
+
+    with progress_bar("score", len(read_list(folder))) as advance:
+        report = score_speech(folder, listener, nj, on_utterance=advance)
+    if results:
+        write_tts_results(results, report)
+    for target in report["targets"]:
+        met = "met" if target["met"] else "missed"
+        typer.echo(f"{target['what']}: {target['measured']['mean']:.2f} ({target['bound']} {target['target']:g}: {met})")
+    typer.echo(f"{folder / REPORT}: {report['n']} scored, {report['failed']} failed")
