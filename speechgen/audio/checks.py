@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from speechgen.audio.containers import cut_short, usual_extensions
 from speechgen.audio.files import AudioError, AudioInfo, opened_audio, reason_of
@@ -65,6 +66,17 @@ def read_inspected(path: str | Path, start: float = 0.0, end: float | None = Non
     blocks: list[np.ndarray] = []
     facts = _measure(path, start, end, lambda block: blocks.append(block.mean(axis=1)))
     return facts, np.concatenate(blocks)
+
+
+def inspect_wave(wave: Tensor, sample_rate: int, name: str = "wave") -> AudioFacts:
+    """Measure audio in memory, float (T,), as ``inspect_audio`` measures a file called ``name``."""
+    info = AudioInfo(Path(name), sample_rate, 1, len(wave), "memory", "FLOAT")
+    meter = _Meter(sample_rate)
+    for block in wave.detach().cpu().float().split(BLOCK):
+        meter.add(block[:, None].numpy())
+    if not meter.samples:
+        raise AudioError(f"{name}: holds no samples; record or export it again")
+    return meter.facts(info, "")
 
 
 def recording_faults(facts: AudioFacts, limits: Limits = Limits(), sample_rate: int | None = None) -> list[Fault]:
@@ -135,7 +147,7 @@ def _signal_faults(facts: AudioFacts) -> Iterator[Fault]:
         )
     elif facts.peak > 1.001:
         yield Fault("scale", f"exceeds full scale ({facts.peak:.2f}) and will be clipped; lower its gain", False)
-    if facts.clipped > 0.001:
+    elif facts.clipped > 0.001:
         sentence = f"is clipped ({facts.clipped:.1%} of the samples are at the limit); record it with less gain"
         yield Fault("clipped", sentence, facts.clipped > 0.2)
     if abs(facts.offset) > 0.02:

@@ -100,6 +100,7 @@ def info(
 def check(
     data_dir: Annotated[Path, typer.Argument(help="Kaldi data directory.")],
     corpus: Annotated[Path | None, typer.Option(help="Folder that relative paths in wav.scp start from.")] = None,
+    language: Annotated[str, typer.Option(help="Language of a directory without utt2lang.")] = "en",
     max_bad: Annotated[float, typer.Option("--max_bad", min=0, max=1, help="Share of bad utterances allowed.")] = 0.05,
     write: Annotated[Path | None, typer.Option(help="Write the good utterances here, tidied.")] = None,
     sample_rate: Annotated[int | None, typer.Option("--sample_rate", help="Hz wanted; lower ones are told.")] = None,
@@ -124,6 +125,7 @@ def check(
         report = check_data_dir(
             data_dir,
             corpus,
+            language,
             jobs=nj,
             trust_pipes=trust_pipes,
             limits=Limits(min_seconds=min_seconds, max_seconds=max_seconds),

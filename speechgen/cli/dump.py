@@ -20,6 +20,7 @@ def audio(
     sample_rate: Annotated[int, typer.Option("--sample_rate", min=4000, max=192000, help="Hz.")] = 16000,
     nj: Annotated[int, typer.Option("--nj", min=1, help="Processes.")] = 1,
     corpus: Annotated[Path | None, typer.Option(help="Folder that relative paths in wav.scp start from.")] = None,
+    language: Annotated[str, typer.Option(help="Language of a directory without utt2lang.")] = "en",
     max_bad: Annotated[float, typer.Option("--max_bad", min=0, max=1, help="Share of bad utterances allowed.")] = 0.05,
     max_seconds: Annotated[float, typer.Option("--max_seconds", min=0, help="Longer recordings are bad.")] = 120.0,
     trust_pipes: Annotated[bool, typer.Option("--trust_pipes", help="Run the commands in wav.scp.")] = False,
@@ -35,7 +36,7 @@ def audio(
     from speechgen.data.kaldi import scan
     from speechgen.data.shards import write_shards
 
-    directory, skipped, _ = scan(data_dir, corpus, trust_pipes=trust_pipes)
+    directory, skipped, _ = scan(data_dir, corpus, language, trust_pipes)
     for utterance, reason in skipped.items():
         typer.echo(f"skipped {utterance}: {reason}", err=True)
     with progress_bar(f"dump {data_dir}", len(directory.utterances)) as advance:

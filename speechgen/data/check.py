@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from speechgen.audio.checks import Fault, Limits
-from speechgen.data.kaldi import DataDir, Utterance, scan
+from speechgen.data.kaldi import REQUIRED, DataDir, Utterance, scan
 from speechgen.data.parallel import parallel_map
 from speechgen.data.sources import inspect_utterance
 from speechgen.data.tables import Table, c_order
@@ -44,6 +44,8 @@ class Report:
 
 def refuse_bad(name: str | Path, bad: int, total: int, max_bad: float) -> None:
     """Raise UserError when more than the share ``max_bad`` is bad, or when nothing is left."""
+    if not total:
+        raise UserError(f"{name}: holds no utterances; fill wav.scp, text and utt2spk")
     if bad >= total or bad > max_bad * total:
         share = f"{bad} of {total} utterances are bad"
         raise UserError(f"{name}: {share}, more than --max_bad {max_bad:g} allows; mend them or raise it")
@@ -52,6 +54,7 @@ def refuse_bad(name: str | Path, bad: int, total: int, max_bad: float) -> None:
 def check_data_dir(
     directory: str | Path,
     corpus: str | Path | None = None,
+    language: str = "en",
     jobs: int = 1,
     trust_pipes: bool = False,
     limits: Limits = Limits(),
@@ -60,10 +63,11 @@ def check_data_dir(
 ) -> Report:
     """Check the text files of a data directory and the audio of every utterance in ``jobs`` processes.
 
-    ``sample_rate`` (Hz) is the one wanted: lower ones are told. ``on_utterance`` is called after each recording.
+    ``language`` is that of utterances without ``utt2lang``. ``sample_rate`` (Hz) is the one wanted: lower ones are
+    told. ``on_utterance`` is called after each recording.
     Raises UserError when a required file is missing.
     """
-    data_dir, bad, files = scan(directory, corpus, trust_pipes=trust_pipes)
+    data_dir, bad, files = scan(directory, corpus, language, trust_pipes)
     report = Report(data_dir, bad, untidy=_untidy(files))
     report.warnings = [("files", name, sentence) for name, sentence in _odd_files(files)]
     good = []
@@ -110,6 +114,8 @@ def _odd_files(files: dict[str, Table]) -> list[tuple[str, str]]:
     if by_speaker != sorted(speakers, key=c_order):
         odd.append(("utt2spk", "is not in order of its speakers too; let utterance ids begin with the speaker id"))
     for name, table in files.items():
+        if name not in REQUIRED:
+            odd += [(name, f"{key} {reason}") for key, reason in table.bad.items()]
         if name.startswith("spk2") and name != "spk2utt":
             wanted = set(speakers.values())
         elif name.startswith("utt2") and name not in ("utt2spk", "utt2lang"):

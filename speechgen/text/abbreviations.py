@@ -87,11 +87,11 @@ UNDOTTED = {"en": ("Mr", "Mrs", "Dr", "Prof"), "de": ("Dr", "Prof")}
 
 def spell_abbreviations(text: str, language: str) -> str:
     """Replace known abbreviations of "en" or "de" by their words; a full stop that ends the text stays."""
+    stopped = text.rstrip().endswith(".")
     if language == "en":
         text = re.sub(r"\bNo\.(?=\s?\d)", "Number", text)
         text = re.sub(r"\bSt\.(?!\s+[A-Z])", "Street", text)
     meanings = ABBREVIATIONS[language]
-    stopped = text.rstrip().endswith(".")
     text = _pattern(language).sub(lambda match: _meaning(match, meanings), text)
     return text.rstrip() + "." if stopped and not text.rstrip().endswith(".") else text
 

@@ -50,7 +50,7 @@ def spell_numbers(text: str, language: str) -> str:
         text = re.sub(pattern, lambda match, words=words: f" {words(match)} ", text)
     for sign, word in SIGNS[language].items():
         text = text.replace(sign, f" {word} ")
-    text = re.sub(r"\s+-?\s*(?=\w)", " ", text)  # no dash is left hanging where a number was
+    text = re.sub(r"\s+-(?=\w)", " ", re.sub(r"\s+", " ", text))  # no dash is left hanging where a number was
     return re.sub(r"\s+(?=[,.;:!?)\]'\"](?:\s|$))", "", text).strip()
 
 
@@ -154,7 +154,7 @@ def _rules(language: str) -> list[Rule]:
     common: list[Rule] = [
         (rf"\b(\d{{4}})-{month}-{day}\b", lambda m: _date(m[3], m[2], m[1], language)),
         (
-            r"\b([01]?\d|2[0-3]):([0-5]\d)(?!\d)(?:\s?(Uhr|[aApP]\.?[mM]\b\.?))?",
+            r"\b([01]?\d|2[0-3]):([0-5]\d)(?!\d)(?:\s?(Uhr|[aApP]\.?[mM]\b(?:\.(?!\s*$))?))?",
             lambda m: _time(m[1], m[2], m[3] or "", language),
         ),
         (
@@ -189,7 +189,7 @@ def _english_rules() -> list[Rule]:
     return [
         (r"\b(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b", lambda m: ordinal(m[1], "en")),
         (r"\b(1[1-9]\d0|20\d0)'?s\b|'?\b([2-9]0)s\b", lambda m: _decade(m[1] or m[2])),
-        (r"\b(1[0-2]|[1-9])\s?([aApP])\.?[mM]\b\.?", lambda m: f"{cardinal(m[1], 'en')} {m[2].upper()} M"),
+        (r"\b(1[0-2]|[1-9])\s?([aApP])\.?[mM]\b(?:\.(?!\s*$))?", lambda m: f"{cardinal(m[1], 'en')} {m[2].upper()} M"),
     ]
 
 

@@ -1,12 +1,14 @@
 """Text to phonemes by espeak-ng (through phonemizer), whose library and voices come as wheels."""
 
 from functools import lru_cache
+from threading import Lock
 
 from speechgen.errors import UserError, nearest
 from speechgen.text.normalise import normalise
 
 WORD_BOUNDARY = " "
 ESPEAK_VOICES = {"en": "en-us", "de": "de"}
+ONE_AT_A_TIME = Lock()  # the espeak-ng library keeps its state in globals
 
 
 def phonemize(text: str, language: str, stress: bool = False) -> list[str]:
@@ -21,11 +23,10 @@ def phonemize_many(texts: list[str], language: str, stress: bool = False) -> lis
     ``language`` is "en" (American) or "de". With ``stress`` the marks ˈ and ˌ stay in front of their phoneme.
     Raises UserError for another language, unsayable text, or when the [g2p] extra is not installed.
     """
-    from phonemizer.separator import Separator
-
-    backend = _backend(language, stress)
-    separator = Separator(phone="|", word=" ", syllable="")
-    lines = backend.phonemize([normalise(text, language) for text in texts], separator=separator, strip=True)
+    spoken = [normalise(text, language) for text in texts]
+    with ONE_AT_A_TIME:
+        backend, separator = _backend(language, stress)
+        lines = backend.phonemize(spoken, separator=separator, strip=True)
     return [_entries(line) for line in lines]
 
 
@@ -39,17 +40,24 @@ def _entries(line: str) -> list[str]:
 
 @lru_cache(maxsize=8)
 def _backend(language: str, stress: bool):
-    """The espeak backend of a language; built once, since opening the library costs more than a sentence."""
+    """The espeak backend of a language, and its separator; opening the library costs more than saying a sentence."""
     if language not in ESPEAK_VOICES:
         raise UserError(f"no phonemes for language {language!r}{nearest(language, ESPEAK_VOICES)}")
     try:
         import espeakng_loader
         from phonemizer.backend import EspeakBackend
         from phonemizer.backend.espeak.wrapper import EspeakWrapper
+        from phonemizer.logger import get_logger
+        from phonemizer.separator import Separator
     except ImportError:
         raise UserError("phonemes need espeak-ng (GPL-3): pip install 'speechgen[g2p]', or use characters") from None
     EspeakWrapper.set_library(espeakng_loader.get_library_path())
     EspeakWrapper.set_data_path(espeakng_loader.get_data_path())
-    return EspeakBackend(
-        ESPEAK_VOICES[language], with_stress=stress, language_switch="remove-flags", words_mismatch="ignore"
+    backend = EspeakBackend(
+        ESPEAK_VOICES[language],
+        with_stress=stress,
+        language_switch="remove-flags",
+        words_mismatch="ignore",
+        logger=get_logger(verbosity="quiet"),
     )
+    return backend, Separator(phone="|", word=" ", syllable="")
