@@ -75,7 +75,7 @@ class SpectralDecoder(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.stack = ConvNeXtStack(config.width, config.blocks, config.kernel)
         self.final_norm = nn.LayerNorm(config.width)
-        self.outlet = nn.Linear(config.width, 2 * (config.window // 2 + 1))
+        self.outlet = nn.Linear(config.width, 3 * (config.window // 2 + 1))
 
     def forward(self, latents: Tensor) -> Tensor:
         return self.step(latents, self.initial_state(len(latents), latents.device, latents.dtype))[0]
@@ -94,8 +94,11 @@ class SpectralDecoder(nn.Module):
         return wave.reshape(len(wave), 1, -1), {"frames": frames[:, frames.shape[1] - past :], "stack": stack}
 
     def _frames(self, x: Tensor) -> Tensor:
-        # float32: bf16 phases are wrong by up to 0.01 rad and log-magnitudes by 0.02 nats, which is audible noise.
+        # float32: bf16 phases are wrong by up to 0.01 rad and log-magnitudes by 0.02 nats.
         with torch.autocast(x.device.type, enabled=False):
-            log_magnitude, phase = self.outlet(self.final_norm(x.float())).chunk(2, dim=-1)
-            spectrum = torch.polar(log_magnitude.clamp(max=6.0).exp(), phase)
+            log_magnitude, real, imaginary = self.outlet(self.final_norm(x.float())).chunk(3, dim=-1)
+            # The phase is that of a point in the plane (APNet, Ai & Ling 2023): unlike an angle it has no jump to learn.
+            # Starter codec, 1,000 steps with angles: waveform error on dev 0.053; 600 more with points: 0.038.
+            scale = log_magnitude.clamp(max=6.0).exp() * (real**2 + imaginary**2 + 1e-6).rsqrt()
+            spectrum = torch.complex(real * scale, imaginary * scale)
             return torch.fft.irfft(spectrum, n=self.window) * self.taper
