@@ -31,13 +31,14 @@ step 4 generate "data/test -> $exp/generate/: coded by this codec and the baseli
   from "$exp/checkpoints" data/test to "$exp/generate" -- \
   speechgen codec generate "$exp" data/test --kbps "$kbps" --baselines "$baselines" --out "$exp/generate"
 
-step 5 score "$exp/generate/ -> RESULTS.md" from "$exp/generate" to "$exp/generate/report.json" RESULTS.md -- \
-  speechgen codec score "$exp/generate" --results RESULTS.md
+step 5 score "$exp/generate/ -> RESULTS.md" \
+  from "$exp/checkpoints" "$exp/generate/generate.json" to "$exp/generate/report.json" RESULTS.md -- \
+  speechgen codec score "$exp/generate" --results RESULTS.md --nj "$nj"
 
 step 6 pack "$exp/ -> $exp/packed/: config, weights, card" from "$exp/checkpoints" to "$exp/packed" -- \
   speechgen pack "$exp" --out "$exp/packed"
 
-step 7 demo "a report to listen to in $exp/demo/" from "$exp/packed" data/test to "$exp/demo" -- \
-  speechgen codec eval data/test --model "$exp/packed" --kbps "$kbps" --out "$exp/demo"
+step 7 demo "a few recordings -> $exp/demo/report.html" from "$exp/packed" data/test to "$exp/demo/report.html" -- \
+  speechgen codec eval data/test --model "$exp/packed" --kbps "$kbps" --limit 5 --out "$exp/demo"
 
 run_steps "$exp"

@@ -1,7 +1,7 @@
 # The engine of every recipe: options and stages. It knows nothing about speech.
 #
 #   option NAME DEFAULT "what it is" [path|number]   a shell variable that --NAME VALUE sets; a value that run.sh gave
-#                                        it wins over DEFAULT; a path is taken from where the user stands
+#                                        it wins over DEFAULT
 #   flag NAME "what it does"             a shell variable that is false until --NAME is given
 #   parse_options "$@"                   reads the command line; sets the array launch, for commands that train
 #   step N NAME "what it does" [from PATH...] to PATH... -- COMMAND...
@@ -75,7 +75,7 @@ parse_options() {
     fi
     case ${option_kind[$steps_name]} in
       number) [[ $steps_value =~ ^[0-9]+$ ]] || stop "--$steps_name $steps_value: expected a whole number" ;;
-      path) [[ -z $steps_value || $steps_value == /* || $OLDPWD == "$PWD" ]] || steps_value=$OLDPWD/$steps_value ;;
+      path) steps_value=$(place "$steps_value") ;;
     esac
     declare -g -- "$steps_name=$steps_value"
     shift
@@ -83,6 +83,15 @@ parse_options() {
   launch=() # goes before a command that trains
   ((ngpu > 0)) || launch=(env CUDA_VISIBLE_DEVICES=)
   ((ngpu < 2)) || launch=(torchrun --standalone --nproc_per_node "$ngpu" --no-python)
+}
+
+# A path is taken from where the user stands, unless only the recipe's folder has such a file.
+place() {
+  if [[ -z $1 || $1 == /* || $OLDPWD == "$PWD" ]] || [[ -e $1 && ! -e $OLDPWD/$1 ]]; then
+    printf %s "$1"
+  else
+    printf %s "$OLDPWD/$1"
+  fi
 }
 
 step() {

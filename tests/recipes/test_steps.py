@@ -35,7 +35,7 @@ verb=$1
 shift
 echo "$verb" >> calls
 pause() {
-  if [[ -f slow && $(cat slow) == "$verb" ]]; then touch started; read -rt 60 <> <(:) || :; fi
+  if [[ -f slow && $(cat slow) == "$verb" ]]; then touch started; read -rt 500 <> <(:) || :; fi
 }
 case $verb in
   prepare) mkdir -p "$2"; : > "$2/text"; pause; cat "$1" > "$2/text" ;;
@@ -90,7 +90,7 @@ class Recipe:
     def run(self, *options: str, status: int = 0, cwd: Path | None = None) -> str:
         """Standard output of a run that must end with the given status; of a failed one, standard error."""
         process = self.start(*options, cwd=cwd)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=300)
         assert process.returncode == status, (output, errors)
         return errors if status else output
 
@@ -99,7 +99,7 @@ class Recipe:
         self.write("slow", verb)
         (self.folder / "started").unlink(missing_ok=True)
         process = self.start(*options)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 200
         while not (self.folder / "started").exists():
             assert time.monotonic() < deadline and process.poll() is None, process.communicate()
             time.sleep(0.02)
@@ -232,6 +232,9 @@ def test_paths_are_taken_from_where_the_user_stands(recipe: Recipe, tmp_path: Pa
     recipe.run("--corpus", "own.txt", "--expdir", "my exp", cwd=place)
     assert recipe.read("RESULTS.md") == "seed: 5!\nz!\nz!\n"
     assert (place / "my exp/toy/model").exists()
+    (recipe.folder / "other.txt").write_text("y\n")  # not where the user stands, but with the recipe
+    recipe.run("--corpus", "other.txt", cwd=place)
+    assert recipe.read("RESULTS.md") == "seed: 5!\ny!\ny!\n"
 
 
 def test_dry_run_prints_commands_that_give_the_same_when_called_alone(recipe: Recipe, tmp_path: Path) -> None:
@@ -339,9 +342,9 @@ def test_a_stopped_run_takes_its_command_with_it(recipe: Recipe, number: signal.
     children = _children(process.pid)
     assert children
     process.send_signal(number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=200)
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 100
     while any(_alive(child) for child in children):
         assert time.monotonic() < deadline
         time.sleep(0.02)
