@@ -14,7 +14,14 @@ class LogMel(nn.Module):
     def __init__(self, sample_rate: int, window: int, hop: int, mels: int):
         super().__init__()
         self.mel = torchaudio.transforms.MelSpectrogram(
-            sample_rate, n_fft=window, hop_length=hop, n_mels=mels, power=1.0, center=True, norm="slaney", mel_scale="slaney"
+            sample_rate,
+            n_fft=window,
+            hop_length=hop,
+            n_mels=mels,
+            power=1.0,
+            center=True,
+            norm="slaney",
+            mel_scale="slaney",
         )
 
     def forward(self, wave: Tensor) -> Tensor:

@@ -37,6 +37,10 @@ class Units:
     def frames(self) -> int:
         return len(self.latents)
 
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.frame_rate
+
 
 def write_units(out_dir: Path, units: Iterable[Units], facts: dict) -> int:
     """Write shards of safetensors with a JSON line an utterance; the folder appears complete or not at all.

@@ -65,7 +65,9 @@ class TransformersLayers(nn.Module):
         try:
             self.model = AutoModel.from_pretrained(name, use_safetensors=True)
         except (OSError, ValueError) as error:
-            raise UserError(f"{name}: no WavLM or HuBERT weights there ({' '.join(str(error).split())[:100]})") from None
+            raise UserError(
+                f"{name}: no WavLM or HuBERT weights there ({' '.join(str(error).split())[:100]})"
+            ) from None
         self.resample = torchaudio.transforms.Resample(sample_rate, 16000)
 
     def forward(self, wave: Tensor, layers: int) -> list[Tensor]:

@@ -51,7 +51,9 @@ def align(listener: Listener, wave: Tensor, symbols: list[str]) -> Alignment:
     scores = listener.unpeaked(listener(wave[None]).phonemes).log_softmax(-1)
     repeats = int((targets[0, 1:] == targets[0, :-1]).sum())
     if scores.shape[1] < targets.shape[1] + repeats:
-        raise UserError(f"{len(symbols)} phonemes do not fit into {len(wave) / listener.config.sample_rate:.1f} seconds")
+        raise UserError(
+            f"{len(symbols)} phonemes do not fit into {len(wave) / listener.config.sample_rate:.1f} seconds"
+        )
     path, path_scores = torchaudio.functional.forced_align(scores.float().cpu(), targets, blank=BLANK)
     ends = _ends(path[0].numpy(), len(known), [symbols[i] for i in known])
     times = np.full(len(symbols), np.nan)

@@ -85,7 +85,11 @@ class Listener(nn.Module):
         hidden = self._blocks(self.inlet(frames).transpose(1, 2))
         z = self.norm(hidden[-1].transpose(1, 2))
         steps = torch.arange(z.shape[1], device=z.device)
-        mask = torch.ones_like(z[..., :1]) if lengths is None else (steps[None] < self.steps(lengths)[:, None])[..., None].to(z)
+        mask = (
+            torch.ones_like(z[..., :1])
+            if lengths is None
+            else (steps[None] < self.steps(lengths)[:, None])[..., None].to(z)
+        )
         count = mask.sum(1).clamp_min(1)
         mean = (z * mask).sum(1) / count
         deviation = (((z - mean[:, None]) ** 2 * mask).sum(1) / count + 1e-5).sqrt()

@@ -30,7 +30,9 @@ def load(model: str | Path) -> nn.Module:
     """
     folder = PRETRAINED / str(model) if (PRETRAINED / str(model) / "config.yaml").exists() else Path(model)
     if not (folder / "config.yaml").exists():
-        raise UserError(f"{model}: no model of that name and no folder with a config.yaml{nearest(str(model), shipped())}")
+        raise UserError(
+            f"{model}: no model of that name and no folder with a config.yaml{nearest(str(model), shipped())}"
+        )
     try:
         values = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError):

@@ -100,8 +100,12 @@ def arrange(model: TokenTTS, segment: Segment) -> tuple[Tensor, Tensor]:
     steps = segment.frames // model.config.patch
     if segment.units is None:
         count = model.order.steps(steps)
-        width, dtype = (model.unit_width, torch.float32) if model.config.unit == "latents" else (len(model.embeddings), torch.long)
-        return torch.zeros(count, width, dtype=dtype), torch.ones(count, 1 if dtype == torch.float32 else width, dtype=torch.bool)
+        width, dtype = (
+            (model.unit_width, torch.float32) if model.config.unit == "latents" else (len(model.embeddings), torch.long)
+        )
+        return torch.zeros(count, width, dtype=dtype), torch.ones(
+            count, 1 if dtype == torch.float32 else width, dtype=torch.bool
+        )
     grouped = segment.units.reshape(steps, -1)
     if model.config.unit == "latents":
         return grouped, torch.ones(steps, 1, dtype=torch.bool)

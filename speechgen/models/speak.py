@@ -107,7 +107,7 @@ def _conditions(
     embedded = model.embed(rows.values)
     voice = model.voice_vector(embedded, rows.prompt_steps)
     branches = []
-    for null in ([False, True] if guided else [False]):
+    for null in [False, True] if guided else [False]:
         flag = torch.tensor([null])
         told, memory = model.text(rows, flag)
         branches.append((model.inputs(embedded, told, rows, model.no_voice[None] if null else voice), memory))

@@ -1,5 +1,6 @@
 """A voice: what a TTS needs to know of a speaker, without the recording."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,8 @@ class Voice:
 
     ``latents`` (T, C): normalised codec latents of the prompt; ``symbols`` (T,): the symbol number of each frame, or -1
     where it is not known; ``codec``: fingerprint of the codec that made them; ``facts``: name, source, licence.
+    ``alphabet``: the symbols of the TTS that numbered them, in its order, so that another TTS can translate; empty
+    where no symbol is known.
     """
 
     latents: Tensor
@@ -24,10 +27,12 @@ class Voice:
     language: str
     codec: str
     facts: dict[str, str] = field(default_factory=dict)
+    alphabet: list[str] = field(default_factory=list)
 
     def save(self, path: str | Path) -> None:
         """Write a ``.voice`` file (safetensors: numbers and strings only)."""
-        metadata = {"language": self.language, "codec": self.codec, **{f"fact.{k}": v for k, v in self.facts.items()}}
+        metadata = {"language": self.language, "codec": self.codec, "alphabet": json.dumps(self.alphabet)}
+        metadata |= {f"fact.{key}": value for key, value in self.facts.items()}
         tensors = {"latents": self.latents.half().contiguous(), "symbols": self.symbols.to(torch.int16).contiguous()}
         path = Path(path)
         partial = path.with_name(f".{path.name}.partial")
@@ -42,11 +47,16 @@ class Voice:
                 metadata = file.metadata() or {}
                 latents, symbols = file.get_tensor("latents").float(), file.get_tensor("symbols").long()
             facts = {key.removeprefix("fact."): value for key, value in metadata.items() if key.startswith("fact.")}
-            voice = cls(latents, symbols, metadata["language"], metadata["codec"], facts)
+            alphabet = [str(symbol) for symbol in json.loads(metadata.get("alphabet", "[]"))]
+            voice = cls(latents, symbols, metadata["language"], metadata["codec"], facts, alphabet)
         except FileNotFoundError:
             raise UserError(f"{path}: no such voice file") from None
         except Exception as error:
             raise UserError(f"{path}: not a voice file of ours ({' '.join(str(error).split())[:80]})") from None
         if latents.ndim != 2 or symbols.shape != latents.shape[:1]:
             raise UserError(f"{path}: latents {tuple(latents.shape)} and symbols {tuple(symbols.shape)} do not match")
+        if not len(latents) or not latents.isfinite().all():
+            raise UserError(
+                f"{path}: its latents are {'not finite' if len(latents) else 'none'}; export the voice again"
+            )
         return voice

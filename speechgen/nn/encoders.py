@@ -7,7 +7,7 @@ from speechgen.nn.convnext import ConvNeXtStack
 
 
 class SymbolEncoder(nn.Module):
-    """Symbols (B, S) and a language (B,) to vectors in context (B, S, width); padding has mask False and gives zeros."""
+    """Symbols (B, S) and a language (B,) to vectors in context (B, S, width); where the mask is False, zeros."""
 
     def __init__(self, symbols: int, languages: int, width: int, blocks: int, kernel: int = 5):
         super().__init__()

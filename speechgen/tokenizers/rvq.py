@@ -122,7 +122,9 @@ class ResidualVectorQuantizer(nn.Module):
             "tie": self.config.commitment * (tie.mean() if len(tie) else flat.sum() * 0),
         }
         values = torch.where(continuous, noisy, total)
-        return Quantized(_unflatten(values, batch), torch.stack(codes).view(-1, batch, steps).transpose(0, 1), losses, self.facts())
+        return Quantized(
+            _unflatten(values, batch), torch.stack(codes).view(-1, batch, steps).transpose(0, 1), losses, self.facts()
+        )
 
     def encode(self, latents: Tensor, codebooks: int | None = None) -> Tensor:
         """Latents (B, C, T) to codes (B, K, T), with the first ``codebooks`` levels."""
@@ -136,7 +138,9 @@ class ResidualVectorQuantizer(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, K, T), K of at most all codebooks, to the sum of their levels (B, C, T)."""
-        return sum(codebook.lookup(codes[:, k]) for k, codebook in enumerate(self.levels[: codes.shape[1]])).transpose(1, 2)
+        return sum(codebook.lookup(codes[:, k]) for k, codebook in enumerate(self.levels[: codes.shape[1]])).transpose(
+            1, 2
+        )
 
     def facts(self) -> dict[str, float]:
         """Mean perplexity over the codebooks, and the share of codes in use; both collapse before the ear hears it."""

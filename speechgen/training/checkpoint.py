@@ -15,7 +15,7 @@ KEEP = 2
 
 
 def save_checkpoint(exp: Path, step: int, modules: dict[str, nn.Module], optimisers: dict, extra: dict) -> Path:
-    """Write ``exp/checkpoints/<step>``: weights as safetensors, optimisers and counters as plain tensors and numbers."""
+    """Write ``exp/checkpoints/<step>``: weights as safetensors, optimisers and counters as tensors and numbers."""
     folder = exp / "checkpoints" / f"{step:08d}"
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)

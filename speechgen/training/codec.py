@@ -88,7 +88,9 @@ class CodecTraining:
         waves = self.crops.waves(step)
         return waves[share(list(range(len(waves))), rank, ranks)]
 
-    def losses(self, player: str, batch: Tensor, step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+    def losses(
+        self, player: str, batch: Tensor, step: int, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
         if player == "discriminators":
             kind = self.task.adversarial.kind
             loss = discriminator_losses(self.players["discriminators"], batch, self._made, kind)["discriminator"]
@@ -101,7 +103,11 @@ class CodecTraining:
             losses["perceptual"] = self.perceptual(made, batch)
         if self._adversarial(step):
             extra = generator_losses(
-                self.players["discriminators"], batch, made, self.task.adversarial.kind, "feature_matching" in self.weights
+                self.players["discriminators"],
+                batch,
+                made,
+                self.task.adversarial.kind,
+                "feature_matching" in self.weights,
             )
             losses |= {name: loss for name, loss in extra.items() if name in self.weights}
             self._made = made.detach()

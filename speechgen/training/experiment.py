@@ -98,7 +98,7 @@ def _codec(config: CodecExperiment) -> tuple[CodecExperiment, Task]:
     for example in (*examples[:1], *dev[:1]):
         if example.sample_rate != config.model.sample_rate:
             raise UserError(
-                f"{config.data.train}: {example.sample_rate} Hz, the model wants {config.model.sample_rate} Hz; dump again"
+                f"{config.data.train}: {example.sample_rate} Hz, but the model has {config.model.sample_rate}; dump again"
             )
     perceptual = _perceptual(config.task.perceptual, config.model.sample_rate)
     return config, CodecTraining(codec, config.task, examples, dev, perceptual, config.training.seed)
@@ -111,8 +111,8 @@ def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task]:
     model = TokenTTS(config.model)
     if config.initial is not None:
         _start_from(model, config.initial)
-    sample_rate = load(config.model.codec).sample_rate
-    return config, TTSTraining(model, config.task, units, dev, sample_rate, config.training.seed)
+    codec = load(config.model.codec)
+    return config, TTSTraining(model, config.task, units, dev, codec, config.training.seed)
 
 
 def _perceptual(config: PerceptualConfig, sample_rate: int) -> PerceptualLoss | None:

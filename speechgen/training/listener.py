@@ -1,7 +1,6 @@
 """How the listener is trained: CTC on phonemes and characters, cross-entropy on the speaker."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -131,7 +130,10 @@ class ListenerTraining:
             valid = batch.speakers >= 0
             right += int((heard.speakers.argmax(-1) == batch.speakers)[valid].sum())
             known += int(valid.sum())
-        scalars = {"phoneme_error": wrong["phonemes"] / total["phonemes"], "cer": wrong["characters"] / total["characters"]}
+        scalars = {
+            "phoneme_error": wrong["phonemes"] / total["phonemes"],
+            "cer": wrong["characters"] / total["characters"],
+        }
         if known:
             scalars["speaker_accuracy"] = right / known
         return Shown(scalars)
@@ -176,7 +178,10 @@ class ListenerTraining:
 
     @torch.no_grad()
     def _follow_prior(self, listener: Listener, heard: Heard, batch: ListenerBatch) -> None:
-        real = torch.arange(heard.phonemes.shape[1], device=batch.lengths.device)[None] < listener.steps(batch.lengths)[:, None]
+        real = (
+            torch.arange(heard.phonemes.shape[1], device=batch.lengths.device)[None]
+            < listener.steps(batch.lengths)[:, None]
+        )
         listener.phoneme_prior.lerp_(heard.phonemes.exp()[real].mean(0), 0.02)
 
 
@@ -189,5 +194,7 @@ def _ctc(scores: Tensor, targets: list[list[int]], steps: Tensor) -> Tensor:
     lengths = torch.tensor([len(t) for t in targets])
     flat = torch.tensor([i for target in targets for i in target])
     # zero_infinity: an utterance with more symbols than frames teaches nothing instead of ruining the step.
-    loss = F.ctc_loss(scores.transpose(0, 1), flat, steps.cpu(), lengths, blank=BLANK, reduction="none", zero_infinity=True)
+    loss = F.ctc_loss(
+        scores.transpose(0, 1), flat, steps.cpu(), lengths, blank=BLANK, reduction="none", zero_infinity=True
+    )
     return (loss / lengths.clamp_min(1).to(loss)).mean()

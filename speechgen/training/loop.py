@@ -181,7 +181,9 @@ def _average_gradients(accelerator: Accelerator, player: nn.Module) -> None:
 def _check_skipped(window: dict[str, list[float]], steps: int, exp: Path) -> None:
     for key, values in window.items():
         if key.endswith("skipped_steps") and len(values) == steps:
-            raise UserError(f"{exp}: {steps} steps in a row had no finite gradient; lower training.learning_rate and rerun")
+            raise UserError(
+                f"{exp}: {steps} steps in a row had no finite gradient; lower training.learning_rate and rerun"
+            )
 
 
 def _show(writer: SummaryWriter, shown: Shown, step: int) -> None:

@@ -1,18 +1,22 @@
 """How the TTS is trained: teacher-forced on units, with disturbed history, prompts of the same speaker, null rows."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from speechgen.audio.pictures import spectrogram_pair
 from speechgen.config import Config
 from speechgen.data.batches import LengthBatches, share
 from speechgen.data.units import Units
+from speechgen.models.load import fingerprint
 from speechgen.models.rows import Segment, make_rows, symbol_numbers
+from speechgen.models.speak import Drawing, speak
 from speechgen.models.tts import Rows, TokenTTS, TTSConfig
+from speechgen.models.voice import Voice
+from speechgen.tokenizers.base import Tokens
+from speechgen.tokenizers.codec import Codec
 from speechgen.training.loop import Shown
 
 DEV_UTTERANCES = 64
@@ -50,14 +54,30 @@ def with_corpus(config: TTSConfig, units: list[Units]) -> TTSConfig:
     return config.model_copy(update={"symbols": symbols, "languages": sorted({one.language for one in units})})
 
 
+class Corpus:
+    """Utterances, and those of each speaker, where prompts come from."""
+
+    def __init__(self, units: list[Units]):
+        self.units = units
+        self.of_speaker: dict[str, list[Units]] = {}
+        for one in units:
+            self.of_speaker.setdefault(one.speaker, []).append(one)
+
+
 class TTSTraining:
     """The TTS as the loop sees it: one player, targets of like length, a fresh prompt each time."""
 
-    def __init__(self, model: TokenTTS, task: TTSTask, train: list[Units], dev: list[Units], sample_rate: int, seed: int = 0):
+    def __init__(
+        self, model: TokenTTS, task: TTSTask, train: list[Units], dev: list[Units], codec: Codec, seed: int = 0
+    ):
         self.players: dict[str, nn.Module] = {"tts": model}
-        self.model, self.task, self.sample_rate, self.seed = model, task, sample_rate, seed
-        self.train, self.dev = self._fitting(train), self._fitting(dev)[:DEV_UTTERANCES]
-        self.batches = LengthBatches([one.frames / one.frame_rate for one in self.train], task.batch_seconds, seed)
+        self.model, self.task, self.codec, self.seed = model, task, codec, seed
+        self.sample_rate = codec.sample_rate
+        self.train = Corpus([one for one in train if one.seconds <= task.longest_seconds])
+        self.dev = Corpus(
+            [one for one in dev if one.seconds <= task.longest_seconds][:: max(1, len(dev) // DEV_UTTERANCES)]
+        )
+        self.batches = LengthBatches([one.seconds for one in self.train.units], task.batch_seconds, seed)
 
     def turns(self, step: int) -> list[str]:
         return ["tts"]
@@ -66,26 +86,46 @@ class TTSTraining:
         indices = share(self.batches.indices(step), rank, ranks)
         return self._collate(self.train, indices, np.random.default_rng([self.seed, step, rank]))
 
-    def losses(self, player: str, batch: TTSBatch, step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+    def losses(
+        self, player: str, batch: TTSBatch, step: int, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
         history = self._disturbed(batch.rows, generator)
         losses = self.model.losses(batch.rows, history, batch.null, self.task.prompt_weight, generator)
         return sum(losses.values()), {name: loss.item() for name, loss in losses.items()}
 
     @torch.no_grad()
     def evaluate(self, models: dict[str, nn.Module], generator: torch.Generator) -> Shown:
-        """The losses on dev, with undisturbed history, and the same draws of prompt and noise every time."""
+        """The losses on dev with undisturbed history, and one sentence spoken; the draws are the same every time."""
         model = models["tts"].eval()
         draw = np.random.default_rng(self.seed)
         fixed = torch.Generator(device=generator.device).manual_seed(self.seed)
         sums: dict[str, float] = {}
-        groups = [list(range(start, min(start + 16, len(self.dev)))) for start in range(0, len(self.dev), 16)]
+        count = len(self.dev.units)
+        groups = [list(range(start, min(start + 16, count))) for start in range(0, count, 16)]
         for group in groups:
             batch = self._collate(self.dev, group, draw).to(model.begin.device)
             null = torch.zeros_like(batch.null)
             losses = model.losses(batch.rows, model.embed(batch.rows.values), null, 0.0, fixed)
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + loss.item() / len(groups)
-        return Shown(sums)
+        shown = Shown(sums)
+        wave = self._spoken(model, self.dev.units[0], draw, fixed)
+        if len(wave) > self.sample_rate // 4:  # an untrained model may stop at once
+            picture = spectrogram_pair(wave, wave, self.sample_rate)
+            shown.audio["spoken"], shown.pictures["spoken"] = (wave, self.sample_rate), picture[: len(picture) // 2]
+        return shown
+
+    def _spoken(self, model: TokenTTS, one: Units, draw: np.random.Generator, generator: torch.Generator) -> Tensor:
+        """A dev sentence in its speaker's voice, (T,)."""
+        prompt = self._prompt(one, self.dev, draw)
+        voice = None
+        if prompt is not None:
+            symbols = torch.from_numpy(np.repeat(prompt.symbols, prompt.durations))
+            voice = Voice(prompt.units, symbols, one.language, fingerprint(self.codec))
+        units = torch.cat(list(speak(model, one.symbols, one.language, voice, Drawing(), generator)), dim=1)
+        if model.config.unit == "latents":
+            return self.codec.decode_latents(units)[0, 0]
+        return self.codec.decode(Tokens(units.transpose(1, 2), "discrete"))[0, 0]
 
     def state(self) -> dict:
         return {}
@@ -93,20 +133,15 @@ class TTSTraining:
     def load_state(self, state: dict) -> None:
         pass
 
-    def _fitting(self, units: list[Units]) -> list[Units]:
-        return [one for one in units if one.frames / one.frame_rate <= self.task.longest_seconds]
-
-    def _collate(self, units: list[Units], indices: list[int], draw: np.random.Generator) -> TTSBatch:
-        by_speaker: dict[str, list[Units]] = {}
-        for one in units:
-            by_speaker.setdefault(one.speaker, []).append(one)
-        pairs = [(self._prompt(units[i], by_speaker[units[i].speaker], draw), self._segment(units[i])) for i in indices]
-        rows = make_rows(self.model, pairs, [units[i].language for i in indices])
+    def _collate(self, corpus: Corpus, indices: list[int], draw: np.random.Generator) -> TTSBatch:
+        targets = [corpus.units[i] for i in indices]
+        pairs = [(self._prompt(one, corpus, draw), self._segment(one)) for one in targets]
+        rows = make_rows(self.model, pairs, [one.language for one in targets])
         return TTSBatch(rows, torch.from_numpy(draw.random(len(indices)) < self.task.null))
 
-    def _prompt(self, target: Units, candidates: list[Units], draw: np.random.Generator) -> Segment | None:
+    def _prompt(self, target: Units, corpus: Corpus, draw: np.random.Generator) -> Segment | None:
         """A piece of another utterance of the speaker: one cut from the target itself teaches skipping."""
-        others = [one for one in candidates if one.text != target.text]
+        others = [one for one in corpus.of_speaker[target.speaker] if one.text != target.text]
         if not others or draw.random() < self.task.no_prompt:
             return None
         segment = self._segment(others[int(draw.integers(len(others)))])
