@@ -23,7 +23,7 @@ def units(
     from speechgen.data.units import write_units
     from speechgen.errors import UserError
     from speechgen.models.dump import dump_units
-    from speechgen.models.load import fingerprint, load
+    from speechgen.models.load import unit_fingerprint, load
 
     examples = read_shards(dump)
     models = load(codec), load(listener)
@@ -31,7 +31,7 @@ def units(
     with Progress() as progress:
         bar = progress.add_task("units", total=len(examples))
         made = dump_units(*models, examples, skipped.__setitem__, lambda: progress.advance(bar))
-        count = write_units(out, made, {"codec": fingerprint(models[0]), "sample_rate": models[0].sample_rate})
+        count = write_units(out, made, {"codec": unit_fingerprint(models[0]), "sample_rate": models[0].sample_rate})
     for utterance, reason in skipped.items():
         typer.echo(f"skipped {utterance}: {reason}", err=True)
     typer.echo(f"{out}: {count} utterances, {len(skipped)} skipped")

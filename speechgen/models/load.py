@@ -74,13 +74,19 @@ def save_model(folder: Path, config: Config, module: nn.Module, card: str) -> No
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
-def fingerprint(module: nn.Module) -> str:
-    """Twelve hex digits that change with any weight: which codec made these latents."""
+def fingerprint(module: nn.Module, leave_out: str | None = None) -> str:
+    """Twelve hex digits that change with any weight, those whose names begin with ``leave_out`` excepted."""
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        if leave_out is None or not name.startswith(leave_out):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+def unit_fingerprint(codec: nn.Module) -> str:
+    """A fingerprint for what a codec's units mean: a decoder trained further still reads what was made before."""
+    return fingerprint(codec, leave_out="decoder.")
 
 
 class _Averaged(nn.Module):

@@ -97,9 +97,8 @@ def _codec(config: CodecExperiment) -> tuple[CodecExperiment, Task]:
     examples, dev = read_shards(config.data.train), read_shards(config.data.dev)
     for example in (*examples[:1], *dev[:1]):
         if example.sample_rate != config.model.sample_rate:
-            raise UserError(
-                f"{config.data.train}: {example.sample_rate} Hz, but the model has {config.model.sample_rate}; dump again"
-            )
+            rates = f"{example.sample_rate} Hz, but the model has {config.model.sample_rate} Hz"
+            raise UserError(f"{config.data.train}: {rates}; dump again")
     perceptual = _perceptual(config.task.perceptual, config.model.sample_rate)
     return config, CodecTraining(codec, config.task, examples, dev, perceptual, config.training.seed)
 

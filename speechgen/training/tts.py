@@ -10,7 +10,7 @@ from speechgen.audio.pictures import spectrogram_pair
 from speechgen.config import Config
 from speechgen.data.batches import LengthBatches, share
 from speechgen.data.units import Units
-from speechgen.models.load import fingerprint
+from speechgen.models.load import unit_fingerprint
 from speechgen.models.rows import Segment, make_rows, symbol_numbers
 from speechgen.models.speak import Drawing, speak
 from speechgen.models.tts import Rows, TokenTTS, TTSConfig
@@ -121,7 +121,7 @@ class TTSTraining:
         voice = None
         if prompt is not None:
             symbols = torch.from_numpy(np.repeat(prompt.symbols, prompt.durations))
-            voice = Voice(prompt.units, symbols, one.language, fingerprint(self.codec))
+            voice = Voice(prompt.units, symbols, one.language, unit_fingerprint(self.codec))
         units = torch.cat(list(speak(model, one.symbols, one.language, voice, Drawing(), generator)), dim=1)
         if model.config.unit == "latents":
             return self.codec.decode_latents(units)[0, 0]
