@@ -66,6 +66,7 @@ class SEANetEncoder(Chain):
         layers += [ResidualLSTM(width, config.lstm)] if config.lstm else []
         layers += [_activation(width, config), CausalConv1d(width, channels, config.kernel)]
         super().__init__(*layers)
+        _zero_biases(self)
 
 
 class SEANetDecoder(Chain):
@@ -84,6 +85,7 @@ class SEANetDecoder(Chain):
             layers += [ResidualUnit(width, dilation, config) for dilation in config.dilations]
         layers += [_activation(width, config), Float32(CausalConv1d(width, 1, config.kernel))]
         super().__init__(*layers)
+        _zero_biases(self)
 
 
 class ResidualUnit(nn.Module):
@@ -162,6 +164,13 @@ class Float32(nn.Module):
 
 def _activation(width: int, config: SEANetConfig) -> nn.Module:
     return Snake(width) if config.activation == "snake" else nn.ELU()
+
+
+def _zero_biases(module: nn.Module) -> None:
+    """Silence gives silence at first: the usual random biases add up to a constant several times louder than speech."""
+    for name, parameter in module.named_parameters():
+        if "bias" in name:
+            nn.init.zeros_(parameter)
 
 
 def _check_hop(hop: int, config: SEANetConfig) -> None:

@@ -76,6 +76,8 @@ class FiniteScalarQuantizer(nn.Module):
         dimensions = len(config.levels)
         self.inlets = nn.ModuleList(nn.Linear(width, dimensions) for _ in range(config.codebooks))
         self.outlets = nn.ModuleList(nn.Linear(dimensions, width) for _ in range(config.codebooks))
+        for outlet in self.outlets:  # as many random offsets as codebooks would add up to more than the latents
+            nn.init.zeros_(outlet.bias)
         self.register_buffer("usage", torch.full((config.codebooks, self.codebook_size), 1 / self.codebook_size))
 
     def forward(self, latents: Tensor, generator: torch.Generator) -> Quantized:

@@ -85,6 +85,14 @@ def test_gradients_reach_every_parameter(changes):
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
+@pytest.mark.parametrize("changes", VARIANTS)
+def test_silence_gives_silence_before_training(changes):
+    encoder, decoder = pair(**changes)
+    with torch.no_grad():
+        assert encoder(torch.zeros(1, 1, 5 * HOP)).abs().max() == 0
+        assert decoder(torch.zeros(1, 4, 5)).abs().max() == 0
+
+
 def test_last_layer_is_exact_under_autocast():
     _, decoder = pair()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
