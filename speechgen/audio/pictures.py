@@ -1,17 +1,56 @@
 """Spectrograms to look at."""
 
+import io
+
 import numpy as np
+import torch
 from torch import Tensor
 
 from speechgen.audio.features import LogMel
+
+QUIET, LOUD = -80.0, 20.0  # dB of a mel band's magnitude, the ends of the colour scale
+DIFFERENCE = 30.0  # dB, the ends of the difference's colour scale
+BANDS = 80
 
 
 def spectrogram_pair(real: Tensor, made: Tensor, sample_rate: int) -> np.ndarray:
     """Log-mel spectrograms of two waveforms (T,), one above the other: uint8 (H, W, 3)."""
     from matplotlib import colormaps
 
-    mel = LogMel(sample_rate, 1024, 256, 80)
-    rows = [mel(wave[None])[0].flip(0).numpy() for wave in (real, made)]
-    stacked = np.concatenate(rows, axis=0)
-    scaled = (np.clip(stacked, -9.0, 2.0) + 9.0) / 11.0
+    rows = [mel_decibel(wave, sample_rate).flip(0).numpy() for wave in (real, made)]
+    scaled = (np.clip(np.concatenate(rows, axis=0), QUIET, LOUD) - QUIET) / (LOUD - QUIET)
     return (colormaps["magma"](scaled)[..., :3] * 255).astype(np.uint8)
+
+
+def spectrogram_png(wave: Tensor, sample_rate: int, reference: Tensor | None = None, title: str = "") -> bytes:
+    """The mel spectrogram of (T,) as a PNG; with a reference, its difference from that (in dB) below it."""
+    from matplotlib.figure import Figure
+
+    made = mel_decibel(wave, sample_rate)
+    seconds = len(wave) / sample_rate
+    pictures = [(made, "magma", (QUIET, LOUD), "dB")]
+    if reference is not None:
+        real = mel_decibel(reference, sample_rate)
+        frames = min(made.shape[1], real.shape[1])
+        pictures.append((made[:, :frames] - real[:, :frames], "RdBu_r", (-DIFFERENCE, DIFFERENCE), "dB more"))
+    figure = Figure(figsize=(6.4, 1.9 * len(pictures)), dpi=80, layout="constrained")
+    for axes, (values, colours, (low, high), unit) in zip(
+        np.atleast_1d(figure.subplots(len(pictures), 1, sharex=True)), pictures, strict=True
+    ):
+        extent = (0, seconds, 0, BANDS)
+        image = axes.imshow(values, cmap=colours, vmin=low, vmax=high, origin="lower", aspect="auto", extent=extent)
+        axes.set_ylabel("mel band")
+        figure.colorbar(image, ax=axes, label=unit)
+    axes.set_xlabel("seconds")
+    if title:
+        figure.suptitle(title, fontsize=9)
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
+@torch.no_grad()
+def mel_decibel(wave: Tensor, sample_rate: int) -> Tensor:
+    """Magnitudes of 80 mel bands in dB: (T,) to (80, frames), a frame of 64 ms every 16 ms."""
+    window = round(0.064 * sample_rate)
+    return LogMel(sample_rate, window, window // 4, BANDS)(wave[None])[0] * (20 / np.log(10))
