@@ -1,0 +1,66 @@
+"""What stands beside a figure: which model, trained on what, for how long. Read from its folder, never typed in."""
+
+from pathlib import Path
+
+import yaml
+
+from speechgen.data.shards import read_done
+from speechgen.errors import UserError
+from speechgen.models.load import PRETRAINED
+from speechgen.stages.marks import mark_path, read_mark
+from speechgen.training.checkpoint import list_checkpoints
+
+FACTS = "facts"  # the key of a card's front matter that holds them
+
+
+def model_facts(model: str | Path) -> dict[str, str]:
+    """Facts of a model by name or folder, in words: those on its card, or those that its training run left behind."""
+    folder = PRETRAINED / str(model) if (PRETRAINED / str(model) / "config.yaml").exists() else Path(model)
+    card = folder / "README.md"
+    if card.exists():
+        facts = read_front_matter(card).get(FACTS, {})
+        return {str(key): str(value) for key, value in facts.items()} if isinstance(facts, dict) else {}
+    return run_facts(folder)
+
+
+def run_facts(exp: Path) -> dict[str, str]:
+    """Steps, hours of data and hours of training of a run, as far as its folder tells."""
+    facts: dict[str, str] = {}
+    try:
+        config = yaml.safe_load((exp / "config.yaml").read_text(encoding="utf-8"))
+        facts["training data"] = _data(Path(config["data"]["train"]), exp)
+        facts["steps"] = f"{_steps(exp)} of {config['training']['steps']}"
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return facts
+    mark = read_mark(mark_path(str(exp / "checkpoints")))
+    if mark:
+        facts["training time"] = f"{mark.seconds / 3600:.2f} h"
+    return facts
+
+
+def read_front_matter(card: Path) -> dict:
+    """The YAML between the ``---`` lines at the top of a model card; empty when there is none."""
+    lines = card.read_text(encoding="utf-8").splitlines()
+    if not lines or lines[0].strip() != "---" or "---" not in (line.strip() for line in lines[1:]):
+        return {}
+    end = [line.strip() for line in lines].index("---", 1)
+    try:
+        values = yaml.safe_load("\n".join(lines[1:end]))
+    except yaml.YAMLError:
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _steps(exp: Path) -> int:
+    return int(list_checkpoints(exp)[-1].name) if list_checkpoints(exp) else 0
+
+
+def _data(train: Path, exp: Path) -> str:
+    """The name of the dump and its hours; the dump lies where the recipe ran, at or above the run's folder."""
+    for folder in (Path.cwd(), *exp.resolve().parents):
+        try:
+            done = read_done(folder / train)
+            return f"{train}, {done['samples'] / done['sample_rate'] / 3600:.2f} h, {done['utterances']} utterances"
+        except (UserError, KeyError):
+            continue
+    return str(train)

@@ -1,0 +1,75 @@
+"""RESULTS.md: the table of an evaluation beside the facts that it hangs on. Written by the score stage only."""
+
+from pathlib import Path
+
+from speechgen.evaluation.logs import write_text
+from speechgen.evaluation.machine import describe_machine
+from speechgen.evaluation.metrics import METRICS
+from speechgen.evaluation.statistics import Estimate
+
+DIGITS = {"pesq_wb": 2, "stoi": 3, "estoi": 3, "sim": 3, "dnsmos": 2, "si_sdr": 1, "mel": 2, "stft": 2}
+
+
+def write_codec_results(path: str | Path, report: dict) -> None:
+    """Write a codec report as RESULTS.md; the file appears complete or not at all."""
+    metrics = report["metrics"]
+    header = ["system", "kbit/s", "n", "failed", *(METRICS[name].title for name in metrics), "x real time"]
+    rows = [
+        [
+            system["name"],
+            _number(system["kbps"], 2),
+            str(system["n"]),
+            str(system["failed"]),
+            *(with_interval(system[name], DIGITS[name]) for name in metrics),
+            _number(system["x_real_time"], 1),
+        ]
+        for system in report["systems"]
+    ]
+    minutes = report["seconds"] / 60
+    facts = {
+        "test data": f"{short_path(report['source'])}, {minutes:.1f} minutes at {report['sample_rate']} Hz",
+        **{str(key): str(value) for key, value in report["facts"].items()},
+        "scored on": describe_machine(),
+    }
+    notes = [
+        "Means with 95 % bootstrap intervals over utterances. kbit/s from real bytes, container included.",
+        "x real time: seconds of audio per second of compute, encoding and decoding, one recording at a time.",
+    ]
+    write_text(Path(path), page("Codec results", "speechgen codec score", facts, [table(header, rows)], notes))
+
+
+def page(title: str, verb: str, facts: dict[str, str], tables: list[str], notes: list[str]) -> str:
+    """A Markdown page: title, facts, tables, notes."""
+    lines = [f"# {title}", "", f"Written by `{verb}`; not edited by hand.", ""]
+    lines += [f"- {key}: {value}" for key, value in facts.items()]
+    for one in tables:
+        lines += ["", one]
+    return "\n".join([*lines, "", *notes]) + "\n"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; the first column is text, the others are numbers."""
+    escaped = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [header, rule, *escaped])
+
+
+def with_interval(values: dict | None, digits: int) -> str:
+    """``2.31 (2.25-2.38)``, or a dash where there is nothing."""
+    if values is None:
+        return "-"
+    estimate = Estimate.from_json(values)
+    to = " to " if estimate.low < 0 else "-"
+    return f"{estimate.mean:.{digits}f} ({estimate.low:.{digits}f}{to}{estimate.high:.{digits}f})"
+
+
+def short_path(path: str) -> str:
+    """A path as the reader knows it: relative to here, or only its last two parts."""
+    full = Path(path).resolve()
+    if full.is_relative_to(Path.cwd()):
+        return str(full.relative_to(Path.cwd()))
+    return str(Path(*full.parts[-2:])) if len(full.parts) > 2 else str(full)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
