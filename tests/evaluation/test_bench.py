@@ -1,0 +1,111 @@
+"""Timing: rows, ratios, targets, and what the others are."""
+
+import json
+import math
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from speechgen.cli import bench as verbs
+from speechgen.config import make_config
+from speechgen.evaluation.bench import (
+    PUBLISHED,
+    Candidate,
+    bench_codecs,
+    bench_speech,
+    codec_candidates,
+    random_synthesiser,
+    random_voice,
+    use_threads,
+)
+from speechgen.evaluation.machine import describe_machine
+from speechgen.evaluation.pretrained import PretrainedCodec
+from speechgen.models.speak import Drawing
+from speechgen.models.tts import TTSConfig
+from speechgen.serving.synthesiser import Synthesiser
+from speechgen.tokenizers.codec import CodecConfig, build_codec
+from speechgen.tokenizers.presets import PRESETS
+
+
+def tiny_codec(width: int = 8):
+    stack = {"kind": "spectral", "width": 16, "blocks": 1, "window": 640}
+    rvq = {"codebooks": 4, "codebook_size": 16, "code_width": 4}
+    values = {"width": width, "encoder": stack, "decoder": stack, "bottleneck": rvq}
+    return build_codec(make_config(CodecConfig, values))
+
+
+def test_codecs_are_timed_in_one_run_and_compared():
+    candidates = [Candidate("speech-16k", True, tiny_codec), Candidate("Mimi", False, lambda: tiny_codec(16))]
+    report = bench_codecs(candidates, seconds=0.2, repeats=2, threads=1)
+    ours, other = report["rows"]
+    assert report["threads"] == 1 and report["machine"]
+    assert ours["params"] == sum(p.numel() for p in tiny_codec().parameters())
+    for row in (ours, other):
+        both = 1 / row["encode_x_real_time"] + 1 / row["decode_x_real_time"]
+        assert row["x_real_time"] == pytest.approx(1 / both, rel=0.5)
+    assert ours["times"] == {"Mimi": ours["x_real_time"] / other["x_real_time"]}
+    assert "times" not in other
+    whole, ratio = report["targets"]
+    assert (whole["at_least"], whole["met"]) == (60, ours["x_real_time"] >= 60)
+    assert (ratio["at_least"], ratio["met"]) == (12, ours["times"]["Mimi"] >= 12)
+
+
+def test_all_presets_run_against_the_three_others():
+    names = {candidate.name: candidate.ours for candidate in codec_candidates()}
+    assert names == {**dict.fromkeys(PRESETS, True), "EnCodec-24k": False, "Mimi": False, "DAC-16k": False}
+
+
+@pytest.mark.parametrize(
+    "name, sample_rate, frame_rate, codebooks",
+    [("EnCodec-24k", 24000, 75, 32), ("Mimi", 24000, 12.5, 32), ("DAC-16k", 16000, 50, 12)],
+)
+def test_the_others_have_their_published_sizes(name, sample_rate, frame_rate, codebooks):
+    kind, values = PUBLISHED[name]
+    with torch.device("meta"):
+        codec = PretrainedCodec.from_config(kind, values)
+    assert (codec.sample_rate, codec.frame_rate, codec.codebooks) == (sample_rate, frame_rate, codebooks)
+
+
+def test_speech_is_timed_in_every_way_of_drawing(tiny_models):
+    synthesiser = Synthesiser.load(tiny_models / "tts")
+    drawings = [Drawing(8, 1.5), Drawing(1, 1.0)]
+    report = bench_speech(synthesiser, "tiny", "the fox", random_voice(synthesiser), drawings, repeats=1, threads=1)
+    assert [(row["steps"], row["guidance"]) for row in report["rows"]] == [(8, 1.5), (1, 1.0)]
+    for row in report["rows"]:
+        assert row["name"] == "tiny" and row["x_real_time"] > 0
+        assert 0 < row["first_audio"] <= row["seconds"] / row["x_real_time"] + 1e-3
+    (target,) = report["targets"]
+    assert target["what"] == "tiny: x real time, 8 steps, guided" and target["at_least"] == 3
+
+
+def test_without_weights_a_random_model_speaks():
+    tiny = {"width": 32, "layers": 1, "heads": 2}
+    values = {"text": "characters", "symbols": [" ", "h", "i"], "languages": ["en"], "transformer": tiny}
+    synthesiser = random_synthesiser(make_config(TTSConfig, values))
+    said = synthesiser.say("hi", random_voice(synthesiser), "en", Drawing(steps=1))
+    assert said.seconds > 0 and math.isfinite(said.wave.abs().max())
+
+
+def test_threads_are_set_back():
+    before = torch.get_num_threads()
+    with pytest.raises(ZeroDivisionError), use_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == before
+
+
+def test_the_machine_is_described_in_one_line():
+    line = describe_machine()
+    assert "\n" not in line
+    assert f"torch {torch.__version__.split('+')[0]}" in line and f"{torch.get_num_threads()} threads" in line
+    assert "cores" in line and "GiB" in line
+
+
+def test_figures_go_to_a_file(tiny_models, tmp_path):
+    words = ["tts", "--model", str(tiny_models / "tts"), "--text", "Hi.", "--repeats", "1", "--threads", "1"]
+    done = CliRunner().invoke(verbs.app, [*words, "--json", str(tmp_path / "tts.json")])
+    assert done.exit_code == 0, done.output
+    report = json.loads((tmp_path / "tts.json").read_text())
+    assert isinstance(report["machine"], str) and len(report["rows"]) == 8
+    assert set(report["rows"][0]) >= {"name", "params", "x_real_time", "first_audio", "steps", "guidance"}

@@ -1,0 +1,224 @@
+"""How a voice is scored: error rates and their ratio, closeness to the own speaker, targets, the report."""
+
+import math
+import shutil
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from speechgen.audio.files import write_audio
+from speechgen.cli import tts as verbs
+from speechgen.data.kaldi import DataDir, Utterance
+from speechgen.errors import UserError
+from speechgen.evaluation import tts_score
+from speechgen.evaluation.logs import read_json
+from speechgen.evaluation.tts_results import write_tts_results
+from speechgen.evaluation.tts_score import closer_to_own, error_rates, score_speech, speed, targets
+
+RATE = 16000
+
+
+def counted(speech: int, recording: int, words: int = 10, recogniser: str = "pocketsphinx") -> dict:
+    """An utterance's scores: so many wrong words in the speech and in the recording, twice as many characters."""
+
+    def version(errors: int) -> dict:
+        counts = {"word_errors": errors, "words": words, "character_errors": 2 * errors, "characters": 4 * words}
+        return {"errors": {recogniser: counts}, "dnsmos": 3.0, "sim": 0.8, "sim_other": 0.6}
+
+    return {"speech": version(speech), "recording": version(recording), "resynthesis": version(recording)}
+
+
+def alike(own: float | None, other: float | None) -> dict:
+    scores = counted(1, 1)
+    scores["speech"] |= {"sim": own, "sim_other": other}
+    return scores
+
+
+def test_error_rates_are_of_all_words_together():
+    rates = error_rates("pocketsphinx", [counted(2, 1), counted(4, 3, words=30)] * 10)
+    assert rates["n"] == 20
+    assert rates["wer"]["speech"]["mean"] == pytest.approx(6 / 40)
+    assert rates["cer"]["recording"]["mean"] == pytest.approx(8 / 160)
+    assert rates["wer_ratio"]["speech"]["mean"] == pytest.approx(6 / 4)
+    assert rates["wer_ratio"]["resynthesis"] == {"mean": 1.0, "ci95": [1.0, 1.0]}
+    assert rates["understands"]
+
+
+def test_the_ratio_draws_utterances_with_both_their_errors():
+    # Twice the errors in every utterance, of very different lengths: paired draws know no doubt at all.
+    rates = error_rates("pocketsphinx", [counted(2 * errors, errors, words=40) for errors in range(1, 20)])
+    low, high = rates["wer_ratio"]["speech"]["ci95"]
+    assert (low, high) == (2.0, 2.0)
+    low, high = rates["wer"]["speech"]["ci95"]
+    assert high - low > 0.1
+
+
+def test_recordings_without_errors_give_no_ratio():
+    assert error_rates("pocketsphinx", [counted(1, 0)] * 5)["wer_ratio"]["speech"] is None
+
+
+def test_a_recogniser_that_does_not_understand_the_recordings_is_known():
+    assert not error_rates("pocketsphinx", [counted(2, 9)] * 5)["understands"]
+
+
+def test_a_listener_counts_characters():
+    rates = error_rates("listener", [counted(2, 1, recogniser="listener")] * 5)
+    assert "wer" not in rates and rates["cer_ratio"]["speech"]["mean"] == 2.0
+
+
+def test_closer_is_the_share_of_speakers():
+    lines = {str(i): {"speaker": "abc"[i // 2]} for i in range(6)}
+    pairs = [(0.9, 0.5), (0.4, 0.5), (0.5, 0.6), (0.5, 0.6), (0.7, 0.6), (0.7, 0.6)]  # a and c are, b is not
+    share = closer_to_own(lines, {str(i): alike(*pair) for i, pair in enumerate(pairs)})
+    assert share["mean"] == pytest.approx(2 / 3) and share["n"] == 3
+
+
+def test_speech_without_a_voice_is_not_closer():
+    assert closer_to_own({"0": {"speaker": "a"}}, {"0": alike(None, None)})["mean"] == 0
+
+
+def test_without_other_speakers_there_is_nothing_to_be_closer_to():
+    scores = alike(0.9, None)
+    scores["recording"]["sim_other"] = None
+    assert closer_to_own({"0": {"speaker": "a"}}, {"0": scores}) is None
+
+
+def test_speed_is_of_all_speech_together():
+    lines = [{"seconds": s, "x_real_time": x, "first_audio": f} for s, x, f in [(4, 2, 0.1), (2, 4, 0.2), (2, 4, 0.9)]]
+    assert speed(lines) == {"x_real_time": pytest.approx(8 / 3), "first_audio": 0.2}
+    assert speed([]) == {"x_real_time": None, "first_audio": None}
+
+
+@pytest.mark.parametrize("factor, closer, real_time, met", [(1.2, 0.9, 3.1, True), (1.3, 0.7, 2.9, False)])
+def test_targets(factor, closer, real_time, met):
+    ratio = {"mean": factor, "ci95": [1.0, 1.4]}
+    heard = {"understands": True, "wer_ratio": {"speech": ratio}}
+    corpora = [{"name": "north", "n": 60, "recognisers": {"pocketsphinx": heard}}]
+    share = {"mean": closer, "ci95": [0.6, 1.0], "n": 47}
+    lines = targets(corpora, {"closer": share, "x_real_time": real_time})
+    assert [line["met"] for line in lines] == [met] * 3
+    assert [line["n"] for line in lines] == [60, 47, 60]
+
+
+def voice(pitch: float, seed: int, seconds: float = 3.4) -> torch.Tensor:
+    """Something like a voice: a buzz through two resonances, one of them moving, with pauses."""
+    time = torch.arange(int(seconds * RATE)) / RATE
+    phase = 2 * math.pi * pitch * time + 3 * torch.sin(2 * math.pi * 1.5 * time)
+    first = 700 + 400 * torch.sin(2 * math.pi * 2.3 * time + seed)
+    wave = torch.zeros_like(time)
+    for harmonic in range(1, 30):
+        level = torch.exp(-(((harmonic * pitch - first) / 300) ** 2))
+        level += 0.3 * math.exp(-(((harmonic * pitch - 2300) / 400) ** 2))
+        wave += level * torch.sin(harmonic * phase)
+    return 0.2 * wave * (torch.sin(2 * math.pi * 1.2 * time) > -0.6)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Two speakers of one corpus and one of another, two utterances each."""
+    root = tmp_path_factory.mktemp("corpus")
+    texts = ["the quick brown fox", "the lazy dog"]
+    utterances = []
+    for speaker, pitch in {"north-anna": 230, "north-bert": 100, "south-otto": 150}.items():
+        for take, text in enumerate(texts):
+            path = root / f"{speaker}-{take}.wav"
+            write_audio(path, voice(pitch, take), RATE)
+            utterances.append(Utterance(path.stem, path, text, speaker, "de" if "south" in speaker else "en"))
+    DataDir(utterances, root).write(root / "test")
+    return root
+
+
+@pytest.fixture(scope="module")
+def generated(corpus, tiny_models, tmp_path_factory):
+    """What ``tts generate`` wrote, with the speech replaced by the recordings: the best voice there can be."""
+    out = tmp_path_factory.mktemp("said") / "generate"
+    words = ["generate", str(tiny_models / "tts"), str(corpus / "test"), "--out", str(out), "--steps", "1"]
+    done = CliRunner().invoke(verbs.app, words)
+    assert done.exit_code == 0, done.output
+    assert "6 sentences said by tts, 0 failed" in done.output
+    for path in corpus.glob("*.wav"):
+        shutil.copy(path, out / path.name)
+    return out
+
+
+@pytest.fixture(scope="module")
+def report(generated):
+    return score_speech(generated)
+
+
+def test_recordings_as_speech_score_as_recordings(report):
+    assert report["n"] == 6 and report["failed"] == 0
+    for corpus in report["corpora"]:
+        for key in ("sim", "sim_other", "dnsmos"):
+            assert corpus[key]["speech"] == pytest.approx(corpus[key]["recording"])
+        for rates in corpus["recognisers"].values():
+            assert rates["cer"]["speech"] == rates["cer"]["recording"]
+    assert report["all"]["closer"]["mean"] == 1.0 and report["all"]["closer"]["n"] == 3
+
+
+def test_every_corpus_is_reported_alone(report, tiny_models):
+    north, south = report["corpora"]
+    assert (north["name"], north["n"], north["speakers"]) == ("north", 4, 2)
+    assert (south["name"], south["languages"]) == ("south", ["de"])
+    listener = str(tiny_models / "listener")
+    assert set(north["recognisers"]) == {"pocketsphinx", listener}
+    assert set(south["recognisers"]) == {listener}  # pocketsphinx knows no German
+
+
+def test_scores_are_kept(generated, report, monkeypatch):
+    def never(item):
+        raise AssertionError(f"{item.name} is scored again")
+
+    monkeypatch.setattr(tts_score, "judge", never)
+    assert score_speech(generated) == report
+
+
+def test_silence_counts_every_word_as_lost(generated, report, tmp_path):
+    silent = tmp_path / "generate"
+    shutil.copytree(generated, silent)
+    write_audio(silent / "north-anna-0.wav", torch.zeros(RATE), RATE)
+    scores = tts_score.judge(tts_score._judged("north-anna-0", silent, *judging(silent)))
+    assert scores["speech"]["errors"]["pocketsphinx"]["word_errors"] == 4
+    assert scores["speech"]["sim"] is None and scores["speech"]["dnsmos"] is None
+
+
+def judging(folder):
+    summary = read_json(folder / "generate.json")
+    return tts_score.find_recordings(summary["source"]), ("pocketsphinx",), 0
+
+
+def test_unreadable_speech_is_a_counted_failure(generated, tmp_path):
+    broken = tmp_path / "generate"
+    shutil.copytree(generated, broken)
+    (broken / "south-otto-1.wav").write_bytes(b"")
+    report = score_speech(broken)
+    assert (report["n"], report["failed"]) == (5, 1)
+    assert "is empty" in report["failures"][0]["reason"]
+
+
+def test_the_page_shows_targets_corpora_and_speed(generated, report, tmp_path):
+    words = ["score", str(generated), "--results", str(tmp_path / "RESULTS.md")]
+    done = CliRunner().invoke(verbs.app, words)
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert read_json(generated / "report.json") == report
+    assert "| speakers whose speech is closer to them than to a random other | at least 0.8 | 1.00 (1.00-1.00) | 3 |" in page
+    assert "## north\n\n4 sentences of 2 speakers (en); 0 failed." in page
+    assert "pocketsphinx does not understand these speakers' recordings" in page
+    assert "2 of each speaker in corpora of more than 10 speakers" in page
+    assert "| all | 6 | 0 |" in page
+
+
+def test_the_page_of_an_understood_corpus_has_its_ratio(report, tmp_path):
+    north = {**report["corpora"][0], "recognisers": {"pocketsphinx": error_rates("pocketsphinx", [counted(3, 2)] * 4)}}
+    known = {**report, "corpora": [north], "targets": targets([north], report["all"])}
+    write_tts_results(tmp_path / "RESULTS.md", known)
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert "north: word error rate of speech / of recordings (pocketsphinx) | at most 1.25 | 1.50 (1.50-1.50)" in page
+    assert "| speech | 30.0 (30.0-30.0) | 15.0 (15.0-15.0) | 1.50 (1.50-1.50) |" in page
+
+
+def test_nothing_to_score_is_said_in_one_line(tmp_path):
+    with pytest.raises(UserError, match="generate.json: no such file"):
+        score_speech(tmp_path)
