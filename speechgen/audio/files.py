@@ -94,15 +94,12 @@ def write_audio(path: str | Path, wave: Tensor, sample_rate: int) -> None:
     import soundfile
 
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in WRITABLE:
-        raise AudioError(f"{path}: cannot write {suffix or 'a file without extension'}{nearest(suffix, WRITABLE)}")
+    container, encoding = writable(path)
     samples = wave.detach().cpu().float()
     if samples.dim() > 2 or (samples.dim() == 2 and samples.shape[0] > MAX_CHANNELS):
         raise AudioError(f"{path}: expected samples of shape (T,) or (channels, T), not {tuple(samples.shape)}")
     if not torch.isfinite(samples).all():
         raise AudioError(f"{path}: refusing to write NaN or infinite samples")
-    container, encoding = WRITABLE[suffix]
     if encoding == "OPUS" and sample_rate not in OPUS_RATES:
         raise AudioError(f"{path}: Opus has no {sample_rate} Hz; resample to one of {OPUS_RATES} or write .flac")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -115,6 +112,20 @@ def write_audio(path: str | Path, wave: Tensor, sample_rate: int) -> None:
         raise AudioError(f"{path}: cannot be written ({reason_of(error)}); check the folder and the disk") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def writable(path: str | Path) -> tuple[str, str]:
+    """libsndfile's names of the container and the samples that ``write_audio`` will write, by the extension.
+
+    Raises AudioError for an unknown extension or a folder that does not exist, before any work is done.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in WRITABLE:
+        raise AudioError(f"{path}: cannot write {suffix or 'a file without extension'}{nearest(suffix, WRITABLE)}")
+    if not path.parent.is_dir():
+        raise AudioError(f"{path}: the folder {path.parent} does not exist; make it first")
+    return WRITABLE[suffix]
 
 
 def opened_audio(path: str | Path) -> "soundfile.SoundFile":

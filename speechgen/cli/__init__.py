@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from speechgen.cli import data, doctor, dump, train
+from speechgen.cli import bench, codec, data, demo, doctor, dump, say, train, tts, voice
 from speechgen.errors import UserError
 
 app = typer.Typer(
@@ -15,9 +15,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (train.train, doctor.doctor):
+for verb in (train.train, say.say, demo.demo, doctor.doctor):
     app.command()(verb)
-for family in (data, dump):
+for family in (data, dump, codec, tts, voice, bench):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 
 # What a full disk, a read-only folder or a used-up quota look like: the user's to solve, not a fault of the program.

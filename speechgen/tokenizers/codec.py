@@ -115,6 +115,10 @@ class Codec(nn.Module):
         """Normalised latents (B, frames, width) to (B, 1, frames * hop - delay)."""
         return self.decoder(self._unscaled(latents))[..., self.delay :]
 
+    def quantise(self, latents: Tensor, codebooks: int | None = None) -> Tokens:
+        """Normalised latents (B, frames, width) to the codes that ``encode`` gives where it gives codes."""
+        return self._tokens(self._unscaled(latents), codebooks)
+
     def initial_state(self, batch: int = 1) -> dict:
         """The state before the first chunk, for both directions."""
         where = {"device": self.latent_mean.device, "dtype": self.latent_mean.dtype}

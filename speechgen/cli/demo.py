@@ -1,0 +1,41 @@
+"""``speechgen demo``: the app in the browser."""
+
+import os
+from typing import Annotated
+
+import typer
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+def demo(
+    host: Annotated[str, typer.Option(help="Address to serve on; 0.0.0.0 lets the whole network in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 7860,
+    model: Annotated[str, typer.Option(help="TTS: a shipped name, a model folder or a run.")] = "starter-tts",
+    codec: Annotated[str | None, typer.Option(help="Codec of the Codec tab; the TTS's own if not given.")] = None,
+) -> None:
+    """Clone voices and hear codecs in the browser, on this machine; stop it with Ctrl-C.
+
+    Clone a voice only with its speaker's consent.
+
+    Example: speechgen demo --port 7861
+    """
+    from speechgen.evaluation.coding import load_codec, model_name
+    from speechgen.serving.app import build_app, launch, private_folder
+    from speechgen.serving.clone import Cloner
+    from speechgen.serving.comparison import Comparer
+    from speechgen.serving.limits import Limits
+    from speechgen.serving.synthesiser import Synthesiser
+
+    if host not in LOCAL:
+        typer.echo(f"warning: everyone who reaches {host} can use this app; there is no password", err=True)
+    # gradio looks at itself once it runs: that must not go through a proxy.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, [os.environ.get("no_proxy"), *LOCAL]))
+    limits = Limits()
+    synthesiser = Synthesiser.load(model)
+    compared = load_codec(codec) if codec else synthesiser.codec
+    with private_folder() as folder:
+        cloner = Cloner(synthesiser, folder, limits)
+        comparer = Comparer(compared, model_name(codec or synthesiser.tts.config.codec), folder, limits)
+        typer.echo(f"http://{host}:{port} (Ctrl-C stops it)")
+        launch(build_app(cloner, comparer), host, port, limits.file_megabytes, wait=True)

@@ -1,0 +1,131 @@
+"""One text being said: frames are drawn, decoded and handed on as they are made."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from speechgen.models.speak import Drawing, speak
+from speechgen.models.tts import TokenTTS
+from speechgen.models.voice import Voice
+from speechgen.serving.levels import Edges, Leveller
+from speechgen.tokenizers.base import Tokens
+from speechgen.tokenizers.codec import Codec
+
+PAUSE_SECONDS = 0.1  # between chunks, whose own pauses come on top
+MOST_STEPS = 8  # decoded at once; the first ones go alone, so that audio comes early
+GUARD_SECONDS = (1.0, 0.3)  # longest chunk: so much, and so much a symbol
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A chunk of text and the symbols that spell it."""
+
+    text: str
+    symbols: list[str]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A chunk of text and the seconds between which it is heard."""
+
+    text: str
+    start: float
+    end: float
+
+
+class Session:
+    """Iterate over it, once, for blocks (n,) of audio; ``spans`` and ``warnings`` grow meanwhile, and ``on_chunk`` is
+    called at the end of each chunk.
+
+    All that changes lies here, so sessions do not disturb one another. The same seed gives the same audio.
+    """
+
+    def __init__(
+        self,
+        tts: TokenTTS,
+        codec: Codec,
+        passages: list[Passage],
+        voice: Voice | None,
+        language: str,
+        drawing: Drawing,
+        seed: int,
+    ):
+        self.tts, self.codec, self.passages, self.voice = tts, codec, passages, voice
+        self.language, self.drawing = language, drawing
+        self.spans: list[Span] = []
+        self.warnings: list[str] = []
+        self.on_chunk: Callable[[], None] = lambda: None
+        self._generator = torch.Generator().manual_seed(seed)
+        self._leveller = Leveller(codec.sample_rate)
+        self._samples = 0
+        self._blocks = self._said()
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self
+
+    def __next__(self) -> Tensor:
+        block = next(self._blocks)
+        while not len(block):
+            block = next(self._blocks)
+        return block
+
+    def _said(self) -> Iterator[Tensor]:
+        pause = torch.zeros(round(PAUSE_SECONDS * self.codec.sample_rate))
+        for number, passage in enumerate(self.passages):
+            if number:
+                self._samples += len(pause)
+                yield pause
+            start = self._samples
+            for block in self._passage(passage):
+                self._samples += len(block)
+                yield block
+            rate = self.codec.sample_rate
+            self.spans.append(Span(passage.text, start / rate, self._samples / rate))
+            self.on_chunk()
+
+    def _passage(self, passage: Passage) -> Iterator[Tensor]:
+        edges = Edges(self.codec.sample_rate)
+        for wave in decode_stream(self.codec, self._guarded(passage), self.tts.config.unit):
+            yield edges(self._leveller(wave[0, 0]))
+        yield edges.end()
+
+    def _guarded(self, passage: Passage) -> Iterator[Tensor]:
+        """Units (1, patch, C or K), cut where no speech of these symbols can still be going on."""
+        fixed, each = GUARD_SECONDS
+        longest = (fixed + each * len(passage.symbols)) / self.drawing.speed * self.codec.frame_rate
+        drawn = speak(self.tts, passage.symbols, self.language, self.voice, self.drawing, self._generator)
+        frames = 0
+        for units in drawn:
+            frames += units.shape[1]
+            if frames > longest:
+                self.warnings.append(f"{passage.text[:40]!r} found no end and was cut")
+                return
+            yield units
+
+
+@torch.no_grad()
+def decode_stream(codec: Codec, units: Iterable[Tensor], kind: str) -> Iterator[Tensor]:
+    """Units (B, n, C) latents or (B, n, K) codes, as they come, to waves (B, 1, samples): together what decoding all
+    of them at once gives."""
+    state = None
+    for group in _groups(units):
+        state = codec.initial_state(len(group)) if state is None else state
+        if kind == "latents":
+            wave, state = codec.decode_latents_step(group, state)
+        else:
+            wave, state = codec.decode_step(Tokens(group.transpose(1, 2), "discrete"), state)
+        yield wave
+
+
+def _groups(units: Iterable[Tensor]) -> Iterator[Tensor]:
+    """One step, then two, four, ... at a time: early audio at first, few calls later."""
+    waiting, size = [], 1
+    for unit in units:
+        waiting.append(unit)
+        if len(waiting) == size:
+            yield torch.cat(waiting, dim=1)
+            waiting, size = [], min(2 * size, MOST_STEPS)
+    if waiting:
+        yield torch.cat(waiting, dim=1)

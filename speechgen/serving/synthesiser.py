@@ -1,0 +1,252 @@
+"""Text in, speech out: a TTS, its codec and its listener, loaded once and shared by any number of sessions."""
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from speechgen.audio.resample import resample
+from speechgen.errors import UserError
+from speechgen.models.align import align
+from speechgen.models.listener import Listener
+from speechgen.models.load import load, unit_fingerprint
+from speechgen.models.rows import symbol_numbers
+from speechgen.models.speak import Drawing
+from speechgen.models.tts import UNKNOWN, TokenTTS
+from speechgen.models.voice import Voice
+from speechgen.serving.prompts import Prompt, pause_before, read_prompt
+from speechgen.serving.session import Passage, Session, Span
+from speechgen.text.chunks import split_sentences
+from speechgen.text.normalise import normalise
+from speechgen.text.spelling import PAUSE, spell
+from speechgen.tokenizers.codec import Codec
+
+PROMPT_SECONDS = (3.0, 6.0)  # a longer prompt is cut at a pause between these
+CHUNK_CHARACTERS = 160  # about ten seconds of speech, which is what the TTS was trained on
+RANGES = {"steps": (1, 100), "guidance": (0.0, 10.0), "temperature": (0.0, 2.0), "speed": (0.25, 4.0)}
+NOT_SAID = -6.0  # mean log-probability of an alignment below which the transcript is not what was said
+
+
+@dataclass(frozen=True)
+class Take:
+    """One rendering: ``wave`` (T,), the seed that gives it again, and where each chunk of the text lies."""
+
+    wave: Tensor
+    seed: int
+    spans: list[Span]
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What ``say`` made. ``first_audio``: seconds until the first samples were ready; ``x_real_time``: seconds of
+    audio per second of compute, over all takes."""
+
+    takes: list[Take]
+    sample_rate: int
+    first_audio: float
+    x_real_time: float
+    warnings: list[str]
+
+    @property
+    def wave(self) -> Tensor:
+        """The first take's (T,)."""
+        return self.takes[0].wave
+
+    @property
+    def seconds(self) -> float:
+        """Length of the first take."""
+        return len(self.wave) / self.sample_rate
+
+
+@dataclass
+class _Written:
+    text: str
+    language: str
+
+
+class Synthesiser:
+    """Speaks text in the voice of a prompt. Holds nothing that changes, so threads may share one."""
+
+    def __init__(self, tts: TokenTTS, codec: Codec, listener: Listener):
+        """Raises UserError when the TTS was not trained on units of this codec's shape."""
+        self.tts, self.codec, self.listener = tts, codec, listener
+        wanted = (tts.config.frame_rate, tts.config.unit_width)
+        if wanted != (codec.frame_rate, codec.config.width) or codec.codebooks < self._codebooks:
+            units = f"{codec.frame_rate:g} Hz, {codec.config.width} channels and {codec.codebooks} codebooks"
+            raise UserError(f"{tts.config.codec}: a codec of {units} does not fit this TTS")
+        self.codec_fingerprint = unit_fingerprint(codec)
+
+    @classmethod
+    def load(cls, model: str | Path = "starter-tts") -> "Synthesiser":
+        """A TTS by name or folder, with the codec and the listener that its config names."""
+        module = load(model)
+        if not isinstance(module, TokenTTS):
+            raise UserError(f"{model}: is a {module.config.kind}, and speaking takes a tts")
+        return cls.of(module)
+
+    @classmethod
+    def of(cls, tts: TokenTTS) -> "Synthesiser":
+        """A TTS that is loaded already, with the codec and the listener that its config names."""
+        return cls(tts, load(tts.config.codec), load(tts.config.listener))
+
+    @property
+    def sample_rate(self) -> int:
+        """Of all audio that comes out, in Hz."""
+        return self.codec.sample_rate
+
+    @property
+    def languages(self) -> list[str]:
+        """Languages that it speaks."""
+        return self.tts.config.languages
+
+    @torch.no_grad()
+    def voice(
+        self,
+        prompt: str | Path | tuple[Tensor, int],
+        transcript: str | None = None,
+        language: str = "en",
+        name: str | None = None,
+        warn: Callable[[str], None] = warnings.warn,
+    ) -> Voice:
+        """The voice of a prompt: a file, or (wave (T,), rate in Hz); cut to about 6 s.
+
+        With what is said in it (``transcript``, in ``language``) the voice is copied more closely. A transcript that
+        does not fit is left aside; that, and every fault of the recording that is not fatal, is told to ``warn``.
+        ``name`` is what messages call the prompt. Raises UserError for a prompt that cannot serve.
+        """
+        heard = read_prompt(prompt, self.sample_rate, name)
+        for warning in heard.warnings:
+            warn(warning)
+        # Rounded as a voice file is, so that a saved voice speaks as the prompt did.
+        latents = self.codec.latents(heard.wave[None, None])[0].half().float()
+        symbols = torch.full((len(latents),), -1)
+        if transcript and transcript.strip():
+            symbols = self._symbols(heard, transcript, language, len(latents), warn)
+        frames = round(pause_before(heard.wave, self.sample_rate, *PROMPT_SECONDS) * self.codec.frame_rate)
+        if frames * self.codec.hop < len(heard.wave) - self.codec.hop:
+            latents, symbols = latents[:frames], symbols[:frames]
+        alphabet = list(self.tts.config.symbols) if (symbols >= 0).any() else []
+        return Voice(latents, symbols, language, self.codec_fingerprint, alphabet=alphabet)
+
+    def say(
+        self,
+        text: str,
+        voice: Voice | None = None,
+        language: str = "en",
+        drawing: Drawing = Drawing(),
+        seed: int = 0,
+        takes: int = 1,
+        on_chunk: Callable[[], None] = lambda: None,
+    ) -> Spoken:
+        """Say a text in a voice (or in none in particular); take number n, from 0, is drawn with ``seed`` + n.
+
+        ``on_chunk`` is called after every sentence chunk, of which there are ``len(chunks(text, language))`` a take.
+        Raises UserError for text that cannot be said and for a voice of another codec.
+        """
+        started = time.perf_counter()
+        if takes < 1:
+            raise UserError(f"takes = {takes}: at least 1")
+        made: list[Take] = []
+        told: dict[str, None] = {}
+        first_audio = 0.0
+        for number in range(takes):
+            session = self.stream(text, voice, language, drawing, seed + number)
+            session.on_chunk = on_chunk
+            blocks = []
+            for block in session:
+                first_audio = first_audio or time.perf_counter() - started
+                blocks.append(block)
+            made.append(Take(torch.cat(blocks), seed + number, session.spans))
+            told |= dict.fromkeys(session.warnings)
+        seconds = sum(len(take.wave) for take in made) / self.sample_rate
+        speed = seconds / (time.perf_counter() - started)
+        return Spoken(made, self.sample_rate, first_audio, speed, list(told))
+
+    def stream(
+        self,
+        text: str,
+        voice: Voice | None = None,
+        language: str = "en",
+        drawing: Drawing = Drawing(),
+        seed: int = 0,
+    ) -> Session:
+        """As ``say``, one take: iterate over the session for blocks (n,) of audio as they are made."""
+        check_drawing(drawing)
+        passages, unknown = self._passages(text, language)
+        fitted = None if voice is None else self._fitted(voice)
+        session = Session(self.tts, self.codec, passages, fitted, language, drawing, seed)
+        if unknown:
+            session.warnings.append(f"this model never learned {' '.join(unknown)}, and guesses how it sounds")
+        return session
+
+    def chunks(self, text: str, language: str = "en") -> list[str]:
+        """The text as it is said, in chunks of a sentence or so; raises UserError for text that cannot be said."""
+        if language not in self.languages:
+            raise UserError(f"language {language!r}: this model speaks {', '.join(self.languages)}")
+        return split_sentences(normalise(text, language), CHUNK_CHARACTERS)
+
+    def _passages(self, text: str, language: str) -> tuple[list[Passage], list[str]]:
+        """Chunks with their symbols, and the symbols that the model does not know."""
+        written = [_Written(chunk, language) for chunk in self.chunks(text, language)]
+        passages = [
+            Passage(one.text, symbols)
+            for one, symbols in zip(written, spell(written, self.tts.config.text))
+            if set(symbols) != {PAUSE}
+        ]
+        if not passages:
+            raise UserError(f"the text {text.strip()[:40]!r} holds nothing to say; give at least one word")
+        unknown = {symbol for passage in passages for symbol in passage.symbols} - set(self.tts.config.symbols)
+        return passages, sorted(unknown)
+
+    def _symbols(self, prompt: Prompt, transcript: str, language: str, frames: int, warn: Callable) -> Tensor:
+        """The number of the symbol that each frame of a prompt belongs to, or -1 where its transcript does not fit."""
+        unknown = torch.full((frames,), -1)
+        if self.tts.config.text != "phonemes":
+            warn("this model reads characters, whose times nobody knows: the transcript is left aside")
+            return unknown
+        spoken = spell([_Written(normalise(transcript, language), language)], "phonemes")[0]
+        wave = resample(prompt.wave, prompt.sample_rate, self.listener.config.sample_rate)
+        try:
+            aligned = align(self.listener, wave, spoken)
+        except UserError as error:
+            warn(f"the transcript does not fit the prompt and is left aside: {error}")
+            return unknown
+        if aligned.score < NOT_SAID or frames < len(spoken):
+            warn("the transcript is not what the prompt says and is left aside")
+            return unknown
+        positions, _ = aligned.frames(frames, self.codec.frame_rate)
+        return torch.from_numpy(symbol_numbers(self.tts.config, spoken)[positions])
+
+    def _fitted(self, voice: Voice) -> Voice:
+        """A voice with the units and the symbol numbers of this TTS; raises UserError for one of another codec."""
+        if voice.codec != self.codec_fingerprint or voice.latents.shape[1] != self.codec.config.width:
+            name = voice.facts.get("name", "this voice")
+            raise UserError(
+                f"{name}: was made with codec {voice.codec}, this model speaks through {self.codec_fingerprint}; "
+                "export it again from the recording"
+            )
+        # Numbers of the voice's alphabet to numbers of ours; -1, which picks the last entry, stays -1.
+        numbers = symbol_numbers(self.tts.config, voice.alphabet)
+        table = torch.tensor([UNKNOWN, *numbers, -1])
+        known = (voice.symbols >= 0) & (voice.symbols < len(table) - 1)
+        symbols = table[voice.symbols.where(known, -1)]
+        units = voice.latents
+        if self._codebooks:
+            units = self.codec.quantise(units[None], self._codebooks).values[0].T
+        return Voice(units, symbols, voice.language, voice.codec, voice.facts, list(self.tts.config.symbols))
+
+    @property
+    def _codebooks(self) -> int:
+        return self.tts.config.codebooks if self.tts.config.unit == "codes" else 0
+
+
+def check_drawing(drawing: Drawing) -> None:
+    """Raise UserError naming the option and its range where a value lies outside."""
+    for name, (least, most) in RANGES.items():
+        value = getattr(drawing, name)
+        if not least <= value <= most:
+            raise UserError(f"{name} = {value:g}: give {least:g} to {most:g}")

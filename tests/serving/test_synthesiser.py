@@ -1,0 +1,248 @@
+"""Speaking in a voice: the same however it is asked for, and refusals that say the way out."""
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+import speechgen
+from speechgen.audio.files import read_audio, write_audio
+from speechgen.errors import UserError
+from speechgen.models.speak import Drawing
+from speechgen.models.voice import Voice
+from speechgen.serving import session, synthesiser
+from speechgen.serving.synthesiser import Synthesiser
+
+TEXT = "The quick brown fox jumps over the dog."
+QUICK = Drawing(steps=1, guidance=1.0)
+
+
+@pytest.fixture(scope="module")
+def synth(tiny_models: Path) -> Synthesiser:
+    return Synthesiser.load(tiny_models / "tts")
+
+
+@pytest.fixture(scope="module")
+def voice(synth: Synthesiser, prompt_file: Path) -> Voice:
+    return synth.voice(prompt_file)
+
+
+def ignore(warning: str) -> None:
+    pass
+
+
+@pytest.mark.parametrize("kind", ["tts", "tts-codes", "tts-attention"])
+def test_every_kind_of_model_speaks(kind: str, tiny_models: Path, prompt_file: Path) -> None:
+    synth = speechgen.load(str(tiny_models / kind))
+    for voice in (None, synth.voice(prompt_file)):
+        spoken = synth.say("The lazy dog.", voice, drawing=Drawing(steps=2))
+        assert spoken.wave.ndim == 1 and spoken.wave.isfinite().all()
+        assert 0.1 < spoken.seconds < 10
+        assert spoken.wave.square().mean().sqrt() > 1e-3
+        assert spoken.x_real_time > 0 and spoken.first_audio > 0
+
+
+def test_a_codec_encodes_and_decodes(tiny_models: Path, prompt_file: Path) -> None:
+    codec = speechgen.load(str(tiny_models / "codec"))
+    wave, _ = read_audio(prompt_file, codec.sample_rate)
+    assert codec.decode(codec.encode(wave[None, None])).shape[-1] >= len(wave)
+
+
+@pytest.mark.parametrize("kind", ["latents", "codes"])
+def test_decoding_as_units_arrive_is_decoding_them_all(kind: str, tiny_models: Path, prompt_file: Path) -> None:
+    codec = speechgen.load(str(tiny_models / "codec"))
+    wave = read_audio(prompt_file, codec.sample_rate)[0][None, None, :20000]
+    if kind == "latents":
+        units = codec.latents(wave)
+        whole = codec.decode_latents(units)
+    else:
+        tokens = codec.encode(wave)
+        units, whole = tokens.values.transpose(1, 2), codec.decode(tokens)
+    streamed = torch.cat(list(session.decode_stream(codec, units.split(2, dim=1), kind)), dim=-1)
+    assert streamed.shape == whole.shape
+    torch.testing.assert_close(streamed, whole, atol=1e-5, rtol=1e-4)
+
+
+def test_streamed_is_said(synth: Synthesiser, voice: Voice) -> None:
+    said = synth.say(TEXT, voice, drawing=QUICK, seed=5)
+    blocks = list(synth.stream(TEXT, voice, drawing=QUICK, seed=5))
+    assert len(blocks) > 3 and all(block.ndim == 1 and len(block) for block in blocks)
+    assert torch.equal(torch.cat(blocks), said.wave)
+
+
+def test_the_first_audio_comes_before_the_rest_is_drawn(synth: Synthesiser, voice: Voice) -> None:
+    stream = synth.stream(TEXT + " And then it sleeps for a whole day.", voice, drawing=QUICK)
+    first = next(stream)
+    assert len(first) / synth.sample_rate < 0.5 and not stream.spans
+
+
+def test_a_seed_gives_the_same_audio_and_another_seed_another(synth: Synthesiser, voice: Voice) -> None:
+    one, same, other = (synth.say(TEXT, voice, drawing=QUICK, seed=seed).wave for seed in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert one.shape != other.shape or not torch.allclose(one, other)
+
+
+def test_a_take_can_be_had_again_by_its_seed(synth: Synthesiser, voice: Voice) -> None:
+    takes = synth.say(TEXT, voice, drawing=QUICK, seed=3, takes=2).takes
+    assert [take.seed for take in takes] == [3, 4]
+    assert torch.equal(takes[1].wave, synth.say(TEXT, voice, drawing=QUICK, seed=4).wave)
+
+
+def test_threads_speak_at_once_as_they_do_alone(synth: Synthesiser, voice: Voice) -> None:
+    texts = [TEXT, "A lazy dog jumps.", TEXT, "Joy over the fox, quick and brown."]
+    alone = [synth.say(text, voice, drawing=QUICK, seed=number).wave for number, text in enumerate(texts)]
+    with ThreadPoolExecutor(4) as pool:
+        together = pool.map(lambda job: synth.say(job[1], voice, drawing=QUICK, seed=job[0]).wave, enumerate(texts))
+        for wave, expected in zip(together, alone):
+            assert torch.equal(wave, expected)
+
+
+def test_long_text_is_said_in_chunks_with_their_times(synth: Synthesiser, voice: Voice) -> None:
+    sentences = [f"The quick brown fox number {n} jumps over the very lazy dog near the river." for n in range(5)]
+    finished: list[None] = []
+    spoken = synth.say(" ".join(sentences), voice, drawing=QUICK, on_chunk=lambda: finished.append(None))
+    spans = spoken.takes[0].spans
+    assert len(spans) == len(finished) == len(synth.chunks(" ".join(sentences))) >= 3
+    assert spans[0].start == 0 and spans[-1].end == pytest.approx(spoken.seconds)
+    for before, after in zip(spans, spans[1:]):
+        assert after.start == pytest.approx(before.end + session.PAUSE_SECONDS)
+        silence = spoken.wave[round(before.end * 16000) : round(after.start * 16000)]
+        assert not silence.any()
+        # No click at the edges: the sound before the pause has faded out, the sound after it fades in.
+        assert spoken.wave[round(before.end * 16000) - 1] == 0 == spoken.wave[round(after.start * 16000)]
+
+
+def test_speed_shortens(synth: Synthesiser, voice: Voice) -> None:
+    slow, fast = (synth.say(TEXT, voice, drawing=Drawing(1, 1.0, speed=speed)).seconds for speed in (0.5, 1.5))
+    assert slow > 1.3 * fast
+
+
+def test_speech_without_an_end_is_cut_and_told(
+    synth: Synthesiser, voice: Voice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "speak", lambda *arguments: iter(torch.randn(1, 2, 8) for _ in range(10**9)))
+    spoken = synth.say("The dog.", voice, drawing=QUICK)
+    assert spoken.seconds < 6
+    assert "found no end" in spoken.warnings[0]
+
+
+def test_a_prompt_with_its_transcript_knows_each_frame(
+    synth: Synthesiser, prompt_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesiser, "NOT_SAID", -1e9)  # a random listener believes nothing
+    told: list[str] = []
+    voice = synth.voice(prompt_file, "The quick brown fox.", warn=told.append)
+    assert not told
+    assert (voice.symbols >= 0).all() and len(voice.symbols) == len(voice.latents)
+    spelled = [synth.tts.config.symbols[n - 1] for n in torch.unique_consecutive(voice.symbols)]
+    assert spelled[0] == spelled[-1] == " " and "f" in spelled
+    with_transcript = synth.say(TEXT, voice, drawing=QUICK).wave
+    assert not torch.equal(with_transcript, synth.say(TEXT, synth.voice(prompt_file), drawing=QUICK).wave)
+
+
+@pytest.mark.parametrize("transcript", ["The quick brown fox jumps over the lazy dog. " * 8, "The fox."])
+def test_a_transcript_that_does_not_fit_is_left_aside(
+    transcript: str, synth: Synthesiser, prompt_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesiser, "NOT_SAID", 0.0)
+    told: list[str] = []
+    voice = synth.voice(prompt_file, transcript, warn=told.append)
+    assert (voice.symbols == -1).all() and not voice.alphabet
+    assert len(told) == 1 and "transcript" in told[0] and "left aside" in told[0]
+
+
+def test_a_long_prompt_is_cut_at_a_pause(synth: Synthesiser, prompt_file: Path, tmp_path: Path) -> None:
+    wave, rate = read_audio(prompt_file)
+    write_audio(tmp_path / "long.wav", wave.repeat(3), rate)
+    frames = len(synth.voice(tmp_path / "long.wav").latents)
+    assert 3 <= frames / synth.codec.frame_rate <= 6
+
+
+def test_a_wave_is_a_prompt_like_a_file(synth: Synthesiser, prompt_file: Path) -> None:
+    from_wave = synth.voice(read_audio(prompt_file))
+    assert torch.equal(from_wave.latents, synth.voice(prompt_file).latents)
+
+
+def test_faults_of_the_prompt_are_told(synth: Synthesiser, prompt_file: Path, tmp_path: Path) -> None:
+    wave, rate = read_audio(prompt_file)
+    write_audio(tmp_path / "stereo.wav", torch.stack([wave, wave]), rate)
+    told: list[str] = []
+    synth.voice(tmp_path / "stereo.wav", warn=told.append)
+    assert len(told) == 1 and "stereo.wav: is stereo" in told[0]
+    with pytest.warns(UserWarning, match="is stereo"):
+        synth.voice(tmp_path / "stereo.wav")
+
+
+@pytest.mark.parametrize(
+    ("wave", "hint"),
+    [
+        (torch.zeros(32000), "is silent"),
+        (torch.randn(3200), "lasts only 0.2 s"),
+        (torch.full((32000,), torch.nan), "NaN"),
+        (torch.zeros(0), "no samples"),
+        (torch.randn(16000 * 310) * 0.1, "lasts 5 minutes"),
+    ],
+)
+def test_a_prompt_that_cannot_serve_is_refused(wave: torch.Tensor, hint: str, synth: Synthesiser) -> None:
+    with pytest.raises(UserError, match=hint) as refusal:
+        synth.voice((wave, 16000), name="me.wav", warn=ignore)
+    assert str(refusal.value).startswith("me.wav: ") and "\n" not in str(refusal.value)
+
+
+def test_a_saved_voice_speaks_as_the_prompt_did(synth: Synthesiser, voice: Voice, tmp_path: Path) -> None:
+    voice.save(tmp_path / "a.voice")
+    loaded = Voice.load(tmp_path / "a.voice")
+    assert torch.equal(synth.say(TEXT, loaded, drawing=QUICK).wave, synth.say(TEXT, voice, drawing=QUICK).wave)
+
+
+def test_a_voice_of_a_model_with_other_symbols_is_translated(
+    synth: Synthesiser, prompt_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesiser, "NOT_SAID", -1e9)
+    voice = synth.voice(prompt_file, "The quick brown fox.")
+    turned = dataclasses.replace(
+        voice, alphabet=voice.alphabet[::-1], symbols=len(voice.alphabet) + 1 - voice.symbols.clamp_min(0)
+    )
+    assert not torch.equal(turned.symbols, voice.symbols)
+    assert torch.equal(synth.say(TEXT, turned, drawing=QUICK).wave, synth.say(TEXT, voice, drawing=QUICK).wave)
+
+
+def test_a_voice_of_another_codec_is_refused(synth: Synthesiser, voice: Voice) -> None:
+    foreign = dataclasses.replace(voice, codec="0123456789ab", facts={"name": "anna"})
+    with pytest.raises(UserError, match="anna: was made with codec 0123456789ab"):
+        synth.say(TEXT, foreign)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "hint"),
+    [
+        ("", "en", "empty"),
+        ("  \n", "en", "empty"),
+        ("...", "en", "nothing to say"),
+        ("Привет", "en", "Cyrillic"),
+        ("a\x00b", "en", "U\\+0000"),
+        ("x" * 50001, "en", "50001 characters"),
+        ("Bonjour", "fr", "speaks de, en"),
+    ],
+)
+def test_text_that_cannot_be_said_is_refused(text: str, language: str, hint: str, synth: Synthesiser) -> None:
+    with pytest.raises(UserError, match=hint):
+        synth.stream(text, language=language)
+
+
+@pytest.mark.parametrize("changes", [{"steps": 0}, {"temperature": -1.0}, {"speed": 100.0}, {"guidance": float("nan")}])
+def test_settings_out_of_range_are_refused_by_name(changes: dict, synth: Synthesiser) -> None:
+    with pytest.raises(UserError, match=next(iter(changes))):
+        synth.say(TEXT, drawing=Drawing(**changes))
+
+
+def test_sounds_that_the_model_never_learned_are_told(synth: Synthesiser) -> None:
+    spoken = synth.say("Genre, measure.", drawing=QUICK)
+    assert "never learned" in spoken.warnings[0] and "ʒ" in spoken.warnings[0]
+
+
+def test_a_model_that_does_not_speak_is_refused(tiny_models: Path) -> None:
+    with pytest.raises(UserError, match="is a codec"):
+        Synthesiser.load(tiny_models / "codec")
