@@ -17,29 +17,33 @@ def import_(
     name: Annotated[
         str,
         typer.Argument(
-            help="speechocean762, kathleen, kerstin, fsdd, starter (the first three), or manifest (Lhotse)."
+            help="speechocean762, kathleen, kerstin, fsdd or starter (the first three); "
+            "kaldi (train/ dev/ test/), folder (a.wav beside a.txt) or manifest (Lhotse) for your own."
         ),
     ],
     corpus: Annotated[Path, typer.Option(help="Folder of the corpus; for starter the folder that holds all three.")],
     out: Annotated[Path, typer.Option(help="Where train, dev and test are written.")] = Path("data"),
+    language: Annotated[str, typer.Option(help="Language of your own corpus where it does not say.")] = "en",
 ) -> None:
-    """Turn a known corpus into data directories train, dev and test, or Lhotse manifests into one directory.
+    """Turn a corpus into data directories train, dev and test, or Lhotse manifests into one directory.
 
     Example: speechgen data import kathleen --corpus /corpora/kathleen --out data
 
+    Example: speechgen data import folder --corpus ~/my_voice --language de --out data
+
     Example: speechgen data import manifest --corpus cuts.jsonl.gz --out data/train
     """
-    from speechgen.data.corpora import CORPORA, prepare
+    from speechgen.data.corpora import CORPORA, OWN, prepare
     from speechgen.data.manifests import read_manifests
     from speechgen.errors import UserError, nearest
 
     if name == "manifest":
-        directories = {out: read_manifests(corpus)}
+        directories = {out: read_manifests(corpus, language)}
         directories[out].write(out)
-    elif name in CORPORA:
-        directories = {out / split: directory for split, directory in prepare(name, corpus, out).items()}
+    elif name in [*CORPORA, *OWN]:
+        directories = {out / split: directory for split, directory in prepare(name, corpus, out, language).items()}
     else:
-        raise UserError(f"no corpus named {name!r}{nearest(name, [*CORPORA, 'manifest'])}")
+        raise UserError(f"no corpus named {name!r}{nearest(name, [*CORPORA, *OWN, 'manifest'])}")
     _tell(directories)
 
 

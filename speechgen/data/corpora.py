@@ -1,31 +1,30 @@
 """Prepare steps: how each known corpus becomes data directories train, dev and test."""
 
-import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from speechgen.data.kaldi import DataDir, Utterance
+from speechgen.data.own import folder, kaldi
+from speechgen.data.splits import Splits, hold_out
 from speechgen.errors import UserError, nearest
 
-Splits = dict[str, list[Utterance]]
-HELD_OUT = 40  # utterances of a single-speaker corpus whose sentences are kept out of train for dev
 
-
-def prepare(name: str, corpus: str | Path, out: str | Path) -> dict[str, DataDir]:
+def prepare(name: str, corpus: str | Path, out: str | Path, language: str = "en") -> dict[str, DataDir]:
     """Write ``out``/train, dev and test for a known corpus lying in the folder ``corpus``; returns them by name.
 
-    ``starter`` joins speechocean762, kathleen and kerstin, which lie side by side in ``corpus``.
+    ``starter`` joins speechocean762, kathleen and kerstin, which lie side by side in ``corpus``. ``kaldi`` and
+    ``folder`` take a corpus of the user's own, in ``language`` where it does not say.
     Utterance ids begin with the speaker id, and both are unique across all corpora.
     Raises UserError for an unknown name or a folder without the corpus.
     """
-    if name not in CORPORA:
-        raise UserError(f"no corpus named {name!r}{nearest(name, CORPORA)}")
+    if name not in CORPORA and name not in OWN:
+        raise UserError(f"no corpus named {name!r}{nearest(name, [*CORPORA, *OWN])}")
     corpus = Path(corpus)
     if not corpus.is_dir():
         raise UserError(f"--corpus {corpus}: no such folder; {_where(name)}")
-    splits = CORPORA[name](corpus)
+    splits = OWN[name](corpus, language) if name in OWN else CORPORA[name](corpus)
     directories = {}
     for split, utterances in splits.items():
         directories[split] = DataDir(sorted(utterances, key=lambda u: u.id.encode()), corpus)
@@ -52,7 +51,7 @@ def kathleen(corpus: Path) -> Splits:
 
 def kerstin(corpus: Path) -> Splits:
     """German sentences by one woman."""
-    train, dev = hold_out(_read(corpus, "train", "de"), lambda u: u.id)
+    train, dev = hold_out(_read(corpus, "train", "de"))
     return {"train": train, "dev": dev, "test": _read(corpus, "test", "de")}
 
 
@@ -81,40 +80,7 @@ CORPORA: dict[str, Callable[[Path], Splits]] = {
     "fsdd": fsdd,
     "starter": starter,
 }
-
-
-def hold_out(
-    utterances: list[Utterance], sentence_of: Callable[[Utterance], str], count: int = HELD_OUT
-) -> tuple[list[Utterance], list[Utterance]]:
-    """Split into (train, dev) with about ``count`` utterances in dev and no sentence on both sides.
-
-    Takes belong to one sentence when ``sentence_of`` or their words agree. Sentences are chosen by a hash of
-    their words, so the choice does not depend on the order of the list.
-    """
-    groups = list(_same_sentence(utterances, sentence_of))
-    groups.sort(key=lambda group: hashlib.sha256(min(_words(u) for u in group).encode()).digest())
-    dev: set[str] = set()
-    for group in groups:
-        if len(dev) >= count:
-            break
-        dev |= {u.id for u in group}
-    return [u for u in utterances if u.id not in dev], [u for u in utterances if u.id in dev]
-
-
-def _same_sentence(utterances: list[Utterance], sentence_of: Callable[[Utterance], str]) -> Iterable[list[Utterance]]:
-    groups: dict[str, list[Utterance]] = {}
-    for utterance in utterances:
-        keys = (f"id {sentence_of(utterance)}", f"words {_words(utterance)}")
-        joined = [utterance]
-        for group in {id(groups[key]): groups[key] for key in keys if key in groups}.values():
-            joined = group + joined
-        for member in joined:
-            groups[f"id {sentence_of(member)}"] = groups[f"words {_words(member)}"] = joined
-    return {id(group): group for group in groups.values()}.values()
-
-
-def _words(utterance: Utterance) -> str:
-    return " ".join(re.findall(r"[^\W_]+", utterance.text.lower()))
+OWN: dict[str, Callable[[Path, str], Splits]] = {"kaldi": kaldi, "folder": folder}
 
 
 def _read(corpus: Path, split: str, language: str) -> list[Utterance]:
@@ -132,4 +98,6 @@ def _part(corpus: Path, name: str) -> Path:
 def _where(name: str) -> str:
     if name == "starter":
         return f"give the folder that holds {', '.join(STARTER)} side by side"
+    if name in OWN:
+        return "give the folder of your recordings"
     return f"give the folder that holds {name}'s train/ and test/"
