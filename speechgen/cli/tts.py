@@ -19,7 +19,7 @@ def generate(
     ] = 2,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many utterances, spread over all.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the flow for each frame.")] = 8,
-    guidance: Annotated[float, typer.Option(min=0, help="How strongly the text and the voice steer; 1: plainly.")] = 1.5,
+    guidance: Annotated[float, typer.Option(min=0, help="How strongly text and voice steer; 1: plainly.")] = 1.5,
     temperature: Annotated[float, typer.Option(min=0, help="Scale of the noise.")] = 0.7,
     seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
 ) -> None:
@@ -86,6 +86,6 @@ def score(
     if results:
         write_tts_results(results, report)
     for target in report["targets"]:
-        met = "met" if target["met"] else "missed"
-        typer.echo(f"{target['what']}: {target['measured']['mean']:.2f} ({target['bound']} {target['target']:g}: {met})")
+        wanted = f"{target['bound']} {target['target']:g}: {'met' if target['met'] else 'missed'}"
+        typer.echo(f"{target['what']}: {target['measured']['mean']:.2f} ({wanted})")
     typer.echo(f"{folder / REPORT}: {report['n']} scored, {report['failed']} failed")

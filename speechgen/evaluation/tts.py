@@ -135,7 +135,7 @@ def speak_all(
     prompts = choose_prompts(recordings)
     settings = {
         "tts": fingerprint(synthesiser.tts),
-        "codec": synthesiser.codec_fingerprint,
+        "codec": fingerprint(synthesiser.codec),
         "drawing": asdict(drawing),
         "seed": seed,
     }

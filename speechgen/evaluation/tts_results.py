@@ -52,7 +52,10 @@ def _targets(targets: list[dict]) -> str:
 def _corpus(corpus: dict) -> str:
     understood = {name: rates for name, rates in corpus["recognisers"].items() if rates["understands"]}
     columns = [
-        (name, kind, rates) for name, rates in understood.items() for kind in ("wer", "cer", "ratio") if _has(rates, kind)
+        (name, kind, rates)
+        for name, rates in understood.items()
+        for kind in ("wer", "cer", "ratio")
+        if _has(rates, kind)
     ]
     titles = {"wer": "WER, %", "cer": "CER, %", "ratio": "ratio"}
     header = [corpus["name"], *(f"{titles[kind]} ({name})" for name, kind, _ in columns)]

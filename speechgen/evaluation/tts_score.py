@@ -7,7 +7,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,7 @@ Scores = dict[str, dict]  # of one utterance: by version its errors by recognise
 
 @dataclass(frozen=True)
 class Judged:
-    """One utterance to judge. ``own``: the other recordings of its speaker; ``other``: all of a random other speaker."""
+    """One utterance to judge. ``own``: its speaker's other recordings; ``other``: all those of a random other speaker."""
 
     name: str
     folder: Path
@@ -264,7 +264,7 @@ def _voice(source: str, names: tuple[str, ...], rate: int) -> np.ndarray | None:
     return mean / np.linalg.norm(mean)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _embedding(source: str, name: str, rate: int) -> np.ndarray | None:
     try:
         return _judges()[1].embed(_recordings(source).read(name, rate), rate)
@@ -273,7 +273,7 @@ def _embedding(source: str, name: str, rate: int) -> np.ndarray | None:
 
 
 # Loaded once in each process.
-@lru_cache(maxsize=None)
+@cache
 def _recordings(source: str) -> Recordings:
     return find_recordings(source)
 

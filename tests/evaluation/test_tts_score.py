@@ -203,7 +203,7 @@ def test_the_page_shows_targets_corpora_and_speed(generated, report, tmp_path):
     assert done.exit_code == 0, done.output
     page = (tmp_path / "RESULTS.md").read_text()
     assert read_json(generated / "report.json") == report
-    assert "| speakers whose speech is closer to them than to a random other | at least 0.8 | 1.00 (1.00-1.00) | 3 |" in page
+    assert "than to a random other | at least 0.8 | 1.00 (1.00-1.00) | 3 | yes |" in page
     assert "## north\n\n4 sentences of 2 speakers (en); 0 failed." in page
     assert "pocketsphinx does not understand these speakers' recordings" in page
     assert "2 of each speaker in corpora of more than 10 speakers" in page
