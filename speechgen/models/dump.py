@@ -33,8 +33,9 @@ def dump_units(
             on_skip(example.id, str(error))
             continue
         own_rate = resample(wave, example.sample_rate, codec.sample_rate)[None, None]
-        latents = codec.latents(own_rate)[0]
-        codes = codec.encode(own_rate).values[0].T if codec.codebooks else torch.zeros(len(latents), 0)
+        latents = codec.latents(own_rate)
+        codes = codec.quantise(latents).values[0].T if codec.codebooks else torch.zeros(latents.shape[1], 0)
+        latents = latents[0]
         _, durations = aligned.frames(len(latents), codec.frame_rate)
         if len(latents) < len(symbols):
             on_skip(example.id, f"{len(symbols)} phonemes in {len(latents)} frames")
