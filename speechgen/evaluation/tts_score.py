@@ -34,7 +34,7 @@ Scores = dict[str, dict]  # of one utterance: by version its errors by recognise
 
 @dataclass(frozen=True)
 class Judged:
-    """One utterance to judge. ``own``: its speaker's other recordings; ``other``: all those of a random other speaker."""
+    """One utterance to judge. ``own``: its speaker's other recordings; ``other``: those of a random other speaker."""
 
     name: str
     folder: Path
