@@ -106,10 +106,9 @@ def arrange(model: TokenTTS, segment: Segment) -> tuple[Tensor, Tensor]:
         return torch.zeros(count, width, dtype=dtype), torch.ones(
             count, 1 if dtype == torch.float32 else width, dtype=torch.bool
         )
-    grouped = segment.units.reshape(steps, -1)
     if model.config.unit == "latents":
-        return grouped, torch.ones(steps, 1, dtype=torch.bool)
-    arranged = model.order.forward(grouped.T[None])
+        return model.whitening(segment.units).reshape(steps, -1), torch.ones(steps, 1, dtype=torch.bool)
+    arranged = model.order.forward(segment.units.reshape(steps, -1).T[None])
     return arranged.values[0].T, arranged.mask[0].T
 
 

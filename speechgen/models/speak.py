@@ -69,7 +69,8 @@ def speak(
         return said
 
     for frame in stepwise(model.order, model.transformer, state, embed, draw, limit=limit, stop=stop, guided=guided):
-        yield frame.values.view(takes, config.patch, -1)
+        units = frame.values.view(takes, config.patch, -1)
+        yield model.whitening.inverse(units) if config.unit == "latents" else units
 
 
 @torch.no_grad()

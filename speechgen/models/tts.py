@@ -17,6 +17,7 @@ from speechgen.heads.base import HeadConfig, build_head
 from speechgen.heads.flow import FlowHeadConfig
 from speechgen.nn.encoders import DurationPredictor, PooledEncoder, SymbolEncoder
 from speechgen.nn.transformer import Transformer, TransformerConfig
+from speechgen.nn.whitening import Whitening
 from speechgen.orders.base import OrderConfig, build_order, check_triple
 from speechgen.orders.raster import RasterConfig
 
@@ -27,7 +28,9 @@ UNKNOWN, FIRST_SYMBOL = 0, 1  # symbol numbers: what is said is not known; then 
 class TTSConfig(Config):
     """``codec`` and ``listener``: names or folders of the models it speaks and aligns through.
 
-    ``patch``: codec frames per step. ``unit_width``: channels of a latent; ``codebooks``, ``codebook_size``: of codes.
+    ``patch``: codec frames per step. ``unit_width``: channels of a latent, ``white_width``: what is left of them after
+    whitening (0: no whitening), which divides by the deviation to the ``white_power`` and drops directions of variance
+    below ``white_floor``; ``codebooks``, ``codebook_size``: of codes.
     """
 
     kind: Literal["tts"] = "tts"
@@ -42,6 +45,9 @@ class TTSConfig(Config):
     languages: list[str] = []
     frame_rate: float = 50.0
     unit_width: int = 32
+    white_width: int = 0
+    white_power: float = 0.5
+    white_floor: float = 0.01
     codebooks: int = 8
     codebook_size: int = 1024
     patch: int = 2
@@ -91,7 +97,8 @@ class TokenTTS(nn.Module):
         codebooks = config.codebooks * config.patch if config.unit == "codes" else 0
         check_triple(codebooks, config.order, config.head)
         self.order = build_order(config.order, codebooks, config.codebook_size)
-        self.unit_width = config.unit_width * config.patch
+        self.whitening = Whitening(config.unit_width, config.white_width or config.unit_width)
+        self.unit_width = (config.white_width or config.unit_width) * config.patch
         width = config.transformer.width
         if config.unit == "codes":
             self.embeddings = nn.ModuleList(nn.Embedding(config.codebook_size + 1, width) for _ in range(codebooks))

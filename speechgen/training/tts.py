@@ -15,6 +15,7 @@ from speechgen.models.rows import Segment, make_rows, symbol_numbers
 from speechgen.models.speak import Drawing, speak
 from speechgen.models.tts import Rows, TokenTTS, TTSConfig
 from speechgen.models.voice import Voice
+from speechgen.nn.whitening import Whitening
 from speechgen.tokenizers.base import Tokens
 from speechgen.tokenizers.codec import Codec
 from speechgen.training.loop import Shown
@@ -48,10 +49,25 @@ class TTSBatch:
         return TTSBatch(self.rows.to(device), self.null.to(device))
 
 
-def with_corpus(config: TTSConfig, units: list[Units]) -> TTSConfig:
-    """Fill in what the corpus has: its symbols, sorted, and its languages."""
-    symbols = sorted({symbol for one in units for symbol in one.symbols})
-    return config.model_copy(update={"symbols": symbols, "languages": sorted({one.language for one in units})})
+def build_tts(config: TTSConfig, units: list[Units]) -> TokenTTS:
+    """A model that fits its corpus: its symbols, languages, unit sizes, and the whitening of its latents."""
+    white = Whitening.measure(torch.from_numpy(_some_latents(units)), config.white_power, config.white_floor)
+    facts = {
+        "symbols": sorted({symbol for one in units for symbol in one.symbols}),
+        "languages": sorted({one.language for one in units}),
+        "frame_rate": units[0].frame_rate,
+        "unit_width": units[0].latents.shape[1],
+        "white_width": white.matrix.shape[1],
+    }
+    model = TokenTTS(config.model_copy(update=facts))
+    model.whitening.load_state_dict(white.state_dict())
+    return model
+
+
+def _some_latents(units: list[Units], frames: int = 200_000) -> np.ndarray:
+    """Latents of evenly chosen utterances, about so many frames."""
+    every = max(1, sum(one.frames for one in units) // frames)
+    return np.concatenate([one.latents for one in units[::every]])
 
 
 class Corpus:
