@@ -24,7 +24,8 @@ step 3 train "dump/ -> $exp/: checkpoints, tensorboard" from "$config" dump to "
 step 4 generate "data/test -> $exp/generate/: what it hears" from "$exp/checkpoints" data/test to "$exp/generate" -- \
   speechgen listener generate "$exp" data/test --out "$exp/generate"
 
-step 5 score "$exp/generate/ -> RESULTS.md" from "$exp/generate" to "$exp/generate/report.json" RESULTS.md -- \
+step 5 score "$exp/generate/ -> RESULTS.md" \
+  from "$exp/checkpoints" "$exp/generate/generate.json" to "$exp/generate/report.json" RESULTS.md -- \
   speechgen listener score "$exp/generate" --results RESULTS.md
 
 step 6 pack "$exp/ -> $exp/packed/: config, weights, card" from "$exp/checkpoints" to "$exp/packed" -- \

@@ -13,24 +13,29 @@ parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
+models=() # those that are folders, not names, may change
+for model in "$codec" "$listener"; do [[ ! -d $model ]] || models+=("$model"); done
 
 step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to data -- \
   "${prepare[@]}" ${corpus:+--corpus "$corpus"} --out data
 
-step 2 dump "data/ -> dump/: audio, then units with their phonemes" from data to dump/train.units dump/dev.units -- \
+step 2 dump "data/ -> dump/: audio, then units with their phonemes" \
+  from data "${models[@]}" to dump/train.units dump/dev.units -- \
   speechgen dump audio data/train dump/train --sample_rate "$sample_rate" --nj "$nj"
 also -- speechgen dump audio data/dev dump/dev --sample_rate "$sample_rate" --nj "$nj"
 also -- speechgen dump units dump/train dump/train.units --codec "$codec" --listener "$listener"
 also -- speechgen dump units dump/dev dump/dev.units --codec "$codec" --listener "$listener"
 
 step 3 train "dump/ -> $exp/: checkpoints, tensorboard" from "$config" dump to "$exp/checkpoints" "$exp/config.yaml" -- \
-  "${launch[@]}" speechgen train "$config" --exp "$exp" "${overrides[@]/#/--set=}"
+  "${launch[@]}" speechgen train "$config" --exp "$exp" \
+  --set="model.codec=$codec" --set="model.listener=$listener" "${overrides[@]/#/--set=}"
 
 step 4 generate "data/test -> $exp/generate/: its sentences said" from "$exp/checkpoints" data/test to "$exp/generate" -- \
   speechgen tts generate "$exp" data/test --out "$exp/generate"
 
-step 5 score "$exp/generate/ -> RESULTS.md" from "$exp/generate" to "$exp/generate/report.json" RESULTS.md -- \
-  speechgen tts score "$exp/generate" --results RESULTS.md
+step 5 score "$exp/generate/ -> RESULTS.md" \
+  from "$exp/checkpoints" "$exp/generate/generate.json" to "$exp/generate/report.json" RESULTS.md -- \
+  speechgen tts score "$exp/generate" --results RESULTS.md --nj "$nj"
 
 step 6 pack "$exp/ -> $exp/packed/: config, weights, card" from "$exp/checkpoints" to "$exp/packed" -- \
   speechgen pack "$exp" --out "$exp/packed"

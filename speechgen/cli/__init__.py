@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from speechgen.cli import bench, codec, data, demo, doctor, dump, say, train, tts, voice
+from speechgen.cli import bench, codec, data, demo, doctor, dump, dump_units, say, train, tts, voice
 from speechgen.errors import UserError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 for verb in (train.train, say.say, demo.demo, doctor.doctor):
     app.command()(verb)
+dump.app.command()(dump_units.units)
 for family in (data, dump, codec, tts, voice, bench):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 
