@@ -70,9 +70,10 @@ def bench_codecs(
     times as fast it is as each of the others.
     """
     rows = []
-    with use_threads(threads), torch.inference_mode():
+    with use_threads(threads):
         for candidate in candidates:
-            rows.append(_codec_row(candidate, seconds, repeats))
+            codec: NeuralCodec = candidate.make().eval()
+            rows.append({"name": candidate.name, "ours": candidate.ours, **_codec_row(codec, seconds, repeats)})
             on_row()
         for row in rows:
             if row["ours"]:
@@ -158,8 +159,8 @@ def _our_codec(name: str) -> nn.Module:
     return load(name) if name in shipped() else build_codec(PRESETS[name])
 
 
-def _codec_row(candidate: Candidate, seconds: float, repeats: int) -> dict:
-    codec: NeuralCodec = candidate.make().eval()
+@torch.inference_mode()
+def _codec_row(codec: NeuralCodec, seconds: float, repeats: int) -> dict:
     wave = 0.1 * torch.randn(1, 1, round(seconds * codec.sample_rate), generator=torch.Generator().manual_seed(0))
     codebooks = max(1, min(codec.codebooks, round(KBPS / codec.kbps(1))))
     codec.decode(codec.encode(wave, codebooks))  # the first run pays for memory and kernels
@@ -173,8 +174,6 @@ def _codec_row(candidate: Candidate, seconds: float, repeats: int) -> dict:
         decoding.append(time.perf_counter() - encoded)
     both = [a + b for a, b in zip(encoding, decoding, strict=True)]
     return {
-        "name": candidate.name,
-        "ours": candidate.ours,
         "params": count_parameters(codec),
         "sample_rate": codec.sample_rate,
         "kbps": codec.kbps(codebooks),

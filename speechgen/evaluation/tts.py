@@ -213,6 +213,8 @@ def _say(
 ) -> dict:
     """Write an utterance's speech and resynthesis; what it took. Raises UserError when it cannot be done."""
     utterance, other, rate = recordings.utterances[name], recordings.utterances[prompt], synthesiser.sample_rate
+    if utterance.language not in synthesiser.languages:
+        raise UserError(f"is in {utterance.language!r}, and the model speaks {', '.join(synthesiser.languages)}")
     warnings: list[str] = []
     heard = (recordings.read(prompt, rate), rate)
     voice = synthesiser.voice(heard, other.text, other.language, name=prompt, warn=warnings.append)
