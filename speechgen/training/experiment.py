@@ -1,5 +1,7 @@
 """From a config file to a training run: each kind of experiment names its model, its task, its data and its steps."""
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -7,20 +9,23 @@ import yaml
 from torch import nn
 
 from speechgen.config import Config, load_config, save_config
-from speechgen.data.shards import read_shards
-from speechgen.data.units import read_units
+from speechgen.data.origins import summarise_corpora
+from speechgen.data.shards import Example, read_shards
+from speechgen.data.units import Units, read_units
 from speechgen.errors import UserError, nearest
 from speechgen.losses.perceptual import ListenerLayers, PerceptualConfig, PerceptualLoss, TransformersLayers
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import load
-from speechgen.models.tts import TokenTTS, TTSConfig
-from speechgen.tokenizers.codec import CodecConfig, build_codec
+from speechgen.models.tts import TTSConfig
+from speechgen.stages.locks import hold
+from speechgen.tokenizers.codec import Codec, CodecConfig, build_codec
 from speechgen.training.checkpoint import seed_everything
 from speechgen.training.codec import CodecTask, CodecTraining
+from speechgen.training.facts import read_facts
 from speechgen.training.listener import ListenerTask, ListenerTraining, spoken, with_symbols
 from speechgen.training.loop import Task, TrainConfig, train
 from speechgen.training.machine import keep_memory
-from speechgen.training.tts import TTSTask, TTSTraining, with_corpus
+from speechgen.training.tts import TTSTask, TTSTraining, build_tts
 
 
 class DataConfig(Config):
@@ -63,55 +68,80 @@ EXPERIMENTS = {"listener": ListenerExperiment, "codec": CodecExperiment, "tts": 
 
 def read_experiment(path: Path, overrides: list[str]) -> Config:
     """Read an experiment of any kind; raises UserError for an unknown kind, key or value."""
+    kind = None
     try:
-        kind = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("kind")
+        kind = yaml.safe_load(path.read_text(encoding="utf-8")).get("kind")
     except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError):
-        kind = None
-    if kind in EXPERIMENTS:
+        load_config(Config, path)  # says what is wrong with the file
+    if str(kind) in EXPERIMENTS:
         return load_config(EXPERIMENTS[kind], path, overrides)
-    load_config(Config, path) if not path.is_file() else None
     raise UserError(f"{path}: kind: {kind}{nearest(str(kind), EXPERIMENTS)}")
 
 
 def run_experiment(config: Config, exp: Path, device: str | None = None, until: int | None = None) -> None:
-    """Train to the end, going on from the newest checkpoint in ``exp``, which afterwards holds the config used."""
+    """Train to the end, going on from the newest checkpoint in ``exp``, which afterwards holds the config used.
+
+    Raises UserError when another run works in ``exp``.
+    """
     exp.mkdir(parents=True, exist_ok=True)
-    keep_memory()
-    seed_everything(config.training.seed)
-    build = {"listener": _listener, "codec": _codec, "tts": _tts}[config.kind]
-    config, task = build(config)
-    save_config(config, exp / "config.yaml")
-    train(task, config.training, exp, device, until)
+    is_first_rank = os.environ.get("RANK", "0") == "0"
+    with hold(exp / "config.yaml") if is_first_rank else nullcontext():
+        keep_memory()
+        seed_everything(config.training.seed)
+        build = {"listener": _listener, "codec": _codec, "tts": _tts}[config.kind]
+        config, task, utterances = build(config)
+        if is_first_rank:
+            save_config(config, exp / "config.yaml")
+        about = {"kind": config.kind, "data": summarise_corpora(utterances)}
+        if config.kind != "listener" and config.initial is not None:
+            about["initial"] = {"name": config.initial.name, **read_facts(config.initial)}
+        train(task, config.training, exp, device, until, about)
 
 
-def _listener(config: ListenerExperiment) -> tuple[ListenerExperiment, Task]:
-    examples, dev = spoken(read_shards(config.data.train)), spoken(read_shards(config.data.dev))
-    config = config.model_copy(update={"model": with_symbols(config.model, examples)})
-    return config, ListenerTraining(Listener(config.model), config.task, examples, dev, config.training.seed)
+def _listener(config: ListenerExperiment) -> tuple[ListenerExperiment, Task, list[Example]]:
+    examples, dev = (_examples(dump, config.model.sample_rate) for dump in (config.data.train, config.data.dev))
+    train_set = spoken(examples)
+    config = config.model_copy(update={"model": with_symbols(config.model, train_set)})
+    task = ListenerTraining(Listener(config.model), config.task, train_set, spoken(dev), config.training.seed)
+    return config, task, examples
 
 
-def _codec(config: CodecExperiment) -> tuple[CodecExperiment, Task]:
+def _codec(config: CodecExperiment) -> tuple[CodecExperiment, Task, list[Example]]:
     codec = build_codec(config.model)
     if config.initial is not None:
         _start_from(codec, config.initial)
-    examples, dev = read_shards(config.data.train), read_shards(config.data.dev)
-    for example in (*examples[:1], *dev[:1]):
-        if example.sample_rate != config.model.sample_rate:
-            rates = f"{example.sample_rate} Hz, but the model has {config.model.sample_rate} Hz"
-            raise UserError(f"{config.data.train}: {rates}; dump again")
+    examples, dev = (_examples(dump, config.model.sample_rate) for dump in (config.data.train, config.data.dev))
     perceptual = _perceptual(config.task.perceptual, config.model.sample_rate)
-    return config, CodecTraining(codec, config.task, examples, dev, perceptual, config.training.seed)
+    return config, CodecTraining(codec, config.task, examples, dev, perceptual, config.training.seed), examples
 
 
-def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task]:
+def _examples(dump: Path, sample_rate: int) -> list[Example]:
+    """The recordings of a dump; raises UserError when they are at another rate than the model's (Hz)."""
+    examples = read_shards(dump)
+    if examples and examples[0].sample_rate != sample_rate:
+        rates = f"{examples[0].sample_rate} Hz, but the model has {sample_rate} Hz"
+        raise UserError(f"{dump}: {rates}; dump again with --sample_rate {sample_rate}")
+    return examples
+
+
+def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task, list[Units]]:
     units, dev = read_units(config.data.train), read_units(config.data.dev)
-    facts = {"frame_rate": units[0].frame_rate, "unit_width": units[0].latents.shape[1]}
-    config = config.model_copy(update={"model": with_corpus(config.model.model_copy(update=facts), units)})
-    model = TokenTTS(config.model)
+    codec = load(config.model.codec)
+    if config.model.unit == "codes":
+        _check_codes(config.model, codec, units[0])
+    model = build_tts(config.model, units)
+    config = config.model_copy(update={"model": model.config})
     if config.initial is not None:
         _start_from(model, config.initial)
-    codec = load(config.model.codec)
-    return config, TTSTraining(model, config.task, units, dev, codec, config.training.seed)
+    return config, TTSTraining(model, config.task, units, dev, codec, config.training.seed), units
+
+
+def _check_codes(config: TTSConfig, codec: Codec, one: Units) -> None:
+    """Raise UserError when the model wants other codes than there are."""
+    if one.codes.shape[1] < config.codebooks:
+        raise UserError(f"model.codebooks = {config.codebooks}: the units have {one.codes.shape[1]}")
+    if codec.codebook_size != config.codebook_size:
+        raise UserError(f"model.codebook_size = {config.codebook_size}: that of the codec is {codec.codebook_size}")
 
 
 def _perceptual(config: PerceptualConfig, sample_rate: int) -> PerceptualLoss | None:

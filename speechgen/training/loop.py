@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
+from pydantic import PositiveInt
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -16,12 +18,14 @@ from torch.utils.tensorboard import SummaryWriter
 from speechgen.config import Config
 from speechgen.errors import UserError
 from speechgen.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from speechgen.training.facts import write_facts
+from speechgen.training.machine import describe_machine
 
 
 class TrainConfig(Config):
     """How weights change: the same keys for every model."""
 
-    steps: int
+    steps: PositiveInt
     learning_rate: float = 5e-4
     final_learning_rate: float = 1e-5
     warmup: int = 200
@@ -31,9 +35,9 @@ class TrainConfig(Config):
     ema: float = 0.998
     bf16: bool = True
     seed: int = 0
-    log_every: int = 20
-    evaluate_every: int = 500
-    checkpoint_every: int = 250
+    log_every: PositiveInt = 20
+    evaluate_every: PositiveInt = 500
+    checkpoint_every: PositiveInt = 250
 
 
 @dataclass
@@ -72,8 +76,18 @@ class Task(Protocol):
     def load_state(self, state: dict) -> None: ...
 
 
-def train(task: Task, config: TrainConfig, exp: Path, device: str | None = None, until: int | None = None) -> None:
-    """Train to ``config.steps`` (or stop early at step ``until``), going on from the newest checkpoint in ``exp``."""
+def train(
+    task: Task,
+    config: TrainConfig,
+    exp: Path,
+    device: str | None = None,
+    until: int | None = None,
+    about: dict | None = None,
+) -> None:
+    """Train to ``config.steps`` (or stop early at step ``until``), going on from the newest checkpoint in ``exp``.
+
+    ``about``: plain values for ``exp/facts.json``, such as what the data is.
+    """
     accelerator = Accelerator(mixed_precision="bf16" if config.bf16 else "no", cpu=device == "cpu")
     rank, ranks = accelerator.process_index, accelerator.num_processes
     players = {name: player.to(accelerator.device).train() for name, player in task.players.items()}
@@ -85,21 +99,30 @@ def train(task: Task, config: TrainConfig, exp: Path, device: str | None = None,
     generator = torch.Generator(device=accelerator.device).manual_seed(config.seed + rank)
     weights = {**players, **{f"{name}-ema": average for name, average in averages.items()}}
 
-    # A checkpoint in the folder is continued; weights, optimisers, draws and position are as they were.
-    step = 0
+    # A checkpoint in the folder is continued; weights, optimisers, draws, log and position are as they were.
+    step, window, began = 0, {}, time.monotonic()
     if found := list_checkpoints(exp):
         state = load_checkpoint(found[-1], weights, optimisers)
-        step = state["step"]
-        generator.set_state(state["extra"]["generator"])
-        task.load_state(state["extra"]["task"])
+        step, extra = state["step"], state["extra"]
+        draws = extra["generator"].view(-1, len(generator.get_state()))  # a row for each rank
+        if rank < len(draws):
+            generator.set_state(draws[rank])
+        task.load_state(extra["task"])
+        window = extra.get("window", {})
+        began -= extra.get("seconds", 0.0)
 
     def checkpoint() -> None:
+        draws = torch.stack(gather_object([generator.get_state()]))
         if accelerator.is_main_process:
-            extra = {"generator": generator.get_state(), "task": task.state()}
+            seconds = time.monotonic() - began
+            extra = {"generator": draws, "task": task.state(), "window": window, "seconds": seconds}
             save_checkpoint(exp, step, weights, optimisers, extra)
+            cost = {"step": step, "steps": config.steps, "seconds": round(seconds, 1), "ranks": ranks}
+            write_facts(exp, {**(about or {}), **cost, "machine": describe_machine(), "torch": torch.__version__})
 
-    writer = SummaryWriter(str(exp / "tensorboard")) if accelerator.is_main_process else None
-    clock, window = time.monotonic(), {}
+    # What a killed run logged after its last checkpoint is superseded.
+    writer = SummaryWriter(str(exp / "tensorboard"), purge_step=step + 1) if accelerator.is_main_process else None
+    clock = time.monotonic()
     with _progress(accelerator.is_main_process) as progress:
         bar = progress.add_task("train", total=config.steps, completed=step)
         while step < min(config.steps, until or config.steps):
@@ -113,7 +136,7 @@ def train(task: Task, config: TrainConfig, exp: Path, device: str | None = None,
                     loss, facts = task.losses(name, batch, step, generator)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
-                _average_gradients(accelerator, player)
+                _synchronise(accelerator, player)
                 norm = nn.utils.clip_grad_norm_(player.parameters(), config.clip)
                 facts |= {"total": loss.item(), "gradient_norm": norm.item()}
                 # One bad batch must not poison the weights: a step whose gradient is not finite is left out.
@@ -127,13 +150,14 @@ def train(task: Task, config: TrainConfig, exp: Path, device: str | None = None,
             step += 1
             progress.update(bar, completed=step)
 
-            if step % config.log_every == 0 and writer:
+            if step % config.log_every == 0:
                 seconds = (time.monotonic() - clock) / config.log_every
                 means = {key: sum(values) / len(values) for key, values in window.items()}
                 _check_skipped(window, config.log_every, exp)
-                for key, value in {**means, "seconds_per_step": seconds}.items():
-                    writer.add_scalar(key, value, step)
-                progress.console.print(_line(step, seconds, means))
+                if writer:
+                    for key, value in {**means, "seconds_per_step": seconds}.items():
+                        writer.add_scalar(key, value, step)
+                    progress.console.print(_line(step, seconds, means))
                 clock, window = time.monotonic(), {}
             if step % config.evaluate_every == 0 or step == config.steps:
                 if writer:
@@ -168,14 +192,20 @@ def _optimiser(player: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
 
 
-def _average_gradients(accelerator: Accelerator, player: nn.Module) -> None:
-    """Mean of the ranks' gradients. By hand, since a wrapper of the model forbids several forwards in one step."""
+def _synchronise(accelerator: Accelerator, player: nn.Module) -> None:
+    """Give all ranks the mean of their gradients, and the first one's weights and buffers.
+
+    Gradients are averaged by hand, since a wrapper of the model forbids several forwards in one step. The weights
+    agree already but for what a rank's own data has changed: codes started and revived, running means.
+    """
     if accelerator.num_processes == 1:
         return
     for parameter in player.parameters():
         if parameter.requires_grad:
             gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             parameter.grad = accelerator.reduce(gradient, reduction="mean")
+    for tensor in (*player.parameters(), *player.buffers()):
+        torch.distributed.broadcast(tensor.detach(), 0)
 
 
 def _check_skipped(window: dict[str, list[float]], steps: int, exp: Path) -> None:

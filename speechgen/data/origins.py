@@ -1,0 +1,53 @@
+"""Where recordings come from: the known corpora, their licences and their public pages."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A corpus's licence, and where it can be had; ``page`` is empty for what is made on the spot."""
+
+    licence: str
+    page: str = ""
+
+
+ORIGINS = {
+    "speechocean762": Origin("Apache-2.0", "https://www.openslr.org/101/"),
+    "kathleen": Origin("CC0-1.0", "https://github.com/rhasspy/dataset-voice-kathleen"),
+    "kerstin": Origin("CC0-1.0", "https://github.com/rhasspy/dataset-voice-kerstin"),
+    "mini": Origin("synthetic speech by espeak-ng"),
+}
+
+
+class Spoken(Protocol):
+    """Anything said by someone, with its length in seconds."""
+
+    speaker: str
+    language: str
+
+    @property
+    def seconds(self) -> float: ...
+
+
+def corpus_of(speaker: str) -> str:
+    """The known corpus whose name a speaker's id begins with, or an empty string."""
+    return next((name for name in ORIGINS if speaker.startswith(name)), "")
+
+
+def summarise_corpora(utterances: Iterable[Spoken]) -> list[dict]:
+    """One entry a corpus: its name ("" for what is not known), hours, utterances, speakers, languages."""
+    by_corpus: dict[str, list[Spoken]] = {}
+    for one in utterances:
+        by_corpus.setdefault(corpus_of(one.speaker), []).append(one)
+    return [
+        {
+            "name": name,
+            "hours": round(sum(one.seconds for one in members) / 3600, 3),
+            "utterances": len(members),
+            "speakers": len({one.speaker for one in members}),
+            "languages": sorted({one.language for one in members}),
+        }
+        for name, members in sorted(by_corpus.items())
+    ]
