@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from speechgen.cli import bench, codec, data, demo, doctor, dump, dump_units, say, train, tts, voice
+from speechgen.cli import bench, codec, data, demo, doctor, dump, dump_units, listener, pack, say, train, tts, voice
 from speechgen.errors import UserError
 
 app = typer.Typer(
@@ -15,10 +15,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (train.train, say.say, demo.demo, doctor.doctor):
+for verb in (train.train, say.say, pack.pack, demo.demo, doctor.doctor):
     app.command()(verb)
 dump.app.command()(dump_units.units)
-for family in (data, dump, codec, tts, voice, bench):
+for family in (data, dump, codec, listener, tts, voice, bench):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 
 # What a full disk, a read-only folder or a used-up quota look like: the user's to solve, not a fault of the program.

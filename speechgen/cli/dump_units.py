@@ -17,20 +17,18 @@ def units(
 
     Example: speechgen dump units dump/train dump/train.units --codec speech-16k --listener listener-16k
     """
-    from rich.progress import Progress
-
+    from speechgen.cli.progress import progress_bar
     from speechgen.data.shards import read_shards
     from speechgen.data.units import write_units
     from speechgen.errors import UserError
     from speechgen.models.dump import dump_units
-    from speechgen.models.load import unit_fingerprint, load
+    from speechgen.models.load import load, unit_fingerprint
 
     examples = read_shards(dump)
     models = load(codec), load(listener)
     skipped: dict[str, str] = {}
-    with Progress() as progress:
-        bar = progress.add_task("units", total=len(examples))
-        made = dump_units(*models, examples, skipped.__setitem__, lambda: progress.advance(bar))
+    with progress_bar(f"dump {dump}", len(examples)) as advance:
+        made = dump_units(*models, examples, skipped.__setitem__, advance)
         count = write_units(out, made, {"codec": unit_fingerprint(models[0]), "sample_rate": models[0].sample_rate})
     for utterance, reason in skipped.items():
         typer.echo(f"skipped {utterance}: {reason}", err=True)

@@ -9,6 +9,7 @@ from speechgen.errors import UserError
 from speechgen.models.load import PRETRAINED
 from speechgen.stages.marks import mark_path, read_mark
 from speechgen.training.checkpoint import list_checkpoints
+from speechgen.training.facts import read_facts
 
 FACTS = "facts"  # the key of a card's front matter that holds them
 
@@ -24,7 +25,9 @@ def model_facts(model: str | Path) -> dict[str, str]:
 
 
 def run_facts(exp: Path) -> dict[str, str]:
-    """Steps, hours of data and hours of training of a run, as far as its folder tells."""
+    """Data, steps, hours of training and machine of a run, as far as its folder tells."""
+    if written := read_facts(exp):
+        return in_words(written)
     facts: dict[str, str] = {}
     try:
         config = yaml.safe_load((exp / "config.yaml").read_text(encoding="utf-8"))
@@ -36,6 +39,24 @@ def run_facts(exp: Path) -> dict[str, str]:
     if mark:
         facts["training time"] = f"{mark.seconds / 3600:.2f} h"
     return facts
+
+
+def in_words(facts: dict) -> dict[str, str]:
+    """The facts.json of a run, as a report or a card says it."""
+    words = {}
+    corpora = facts.get("data", [])
+    if corpora:
+        hours = ", ".join(f"{corpus['name'] or 'other recordings'} {corpus['hours']:.2f} h" for corpus in corpora)
+        counts = (sum(corpus[key] for corpus in corpora) for key in ("utterances", "speakers"))
+        words["training data"] = "{}; {} utterances, {} speakers".format(hours, *counts)
+    words["steps"] = f"{facts['step']} of {facts['steps']}"
+    words["training time"] = f"{facts['seconds'] / 3600:.2f} h"
+    words["trained on"] = facts["machine"]
+    if "initial" in facts:
+        start = facts["initial"]
+        spent = f", {start['step']} steps in {start['seconds'] / 3600:.2f} h" if "step" in start else ""
+        words["started from"] = f"{start['name']}{spent}"
+    return words
 
 
 def read_front_matter(card: Path) -> dict:

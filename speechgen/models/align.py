@@ -8,7 +8,8 @@ import torchaudio
 from torch import Tensor
 
 from speechgen.errors import UserError
-from speechgen.models.listener import BLANK, Listener
+from speechgen.models.listener import BLANK, Listener, greedy
+from speechgen.text.spelling import PAUSE
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,11 @@ def align(listener: Listener, wave: Tensor, symbols: list[str]) -> Alignment:
     if not known:
         raise UserError("nothing to align: the listener knows none of these phonemes")
     targets = torch.tensor([[index[symbols[i]] for i in known]], dtype=torch.int32)
-    scores = listener.unpeaked(listener(wave[None]).phonemes).log_softmax(-1)
     repeats = int((targets[0, 1:] == targets[0, :-1]).sum())
-    if scores.shape[1] < targets.shape[1] + repeats:
-        raise UserError(
-            f"{len(symbols)} phonemes do not fit into {len(wave) / listener.config.sample_rate:.1f} seconds"
-        )
+    if len(wave) // listener.config.hop < max(2, len(known) + repeats):
+        seconds = len(wave) / listener.config.sample_rate
+        raise UserError(f"{len(symbols)} phonemes do not fit into {seconds:.2f} seconds")
+    scores = listener.unpeaked(listener(wave[None]).phonemes).log_softmax(-1)
     path, path_scores = torchaudio.functional.forced_align(scores.float().cpu(), targets, blank=BLANK)
     ends = _ends(path[0].numpy(), len(known), [symbols[i] for i in known])
     times = np.full(len(symbols), np.nan)
@@ -63,6 +63,15 @@ def align(listener: Listener, wave: Tensor, symbols: list[str]) -> Alignment:
             times[i] = times[i + 1]
     times = np.where(np.isnan(times), len(wave) / listener.config.sample_rate, times)
     return Alignment(symbols, [float(t) for t in times], float(path_scores.mean()))
+
+
+@torch.no_grad()
+def hear_phonemes(listener: Listener, wave: Tensor) -> list[str]:
+    """The phonemes that a listener hears in (T,) audio at its rate, opened and closed by the pause symbol " "."""
+    heard = greedy(listener.unpeaked(listener(wave[None]).phonemes)[0])
+    symbols = [listener.config.phonemes[i] for i in heard]
+    said = [i for i, symbol in enumerate(symbols) if symbol != PAUSE]
+    return [PAUSE, *(symbols[said[0] : said[-1] + 1] if said else []), PAUSE]
 
 
 def _ends(path: np.ndarray, count: int, symbols: list[str]) -> np.ndarray:

@@ -11,7 +11,7 @@ from speechgen.data.units import Units
 from speechgen.errors import UserError
 from speechgen.models.align import align
 from speechgen.models.listener import Listener
-from speechgen.text.spelling import spell
+from speechgen.text.spelling import spell_each
 from speechgen.tokenizers.codec import Codec
 
 
@@ -24,8 +24,11 @@ def dump_units(
     on_done: Callable[[], None] = lambda: None,
 ) -> Iterator[Units]:
     """Units of each example that can be aligned; ``on_skip(id, reason)`` for the others."""
-    for example, symbols in zip(examples, spell(examples, "phonemes"), strict=True):
+    for example, symbols in zip(examples, spell_each(examples), strict=True):
         on_done()
+        if isinstance(symbols, str):
+            on_skip(example.id, symbols)
+            continue
         wave = torch.from_numpy(example.audio.astype(np.float32) / 32768)
         try:
             aligned = align(listener, resample(wave, example.sample_rate, listener.config.sample_rate), symbols)

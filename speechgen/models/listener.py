@@ -11,6 +11,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field, PositiveInt, field_validator
 from torch import Tensor, nn
 
 from speechgen.audio.features import LogMel
@@ -24,17 +25,24 @@ class ListenerConfig(Config):
     """Sizes of the listener, and what it knows: symbol lists start with the CTC blank."""
 
     kind: Literal["listener"] = "listener"
-    sample_rate: int = 16000
-    mels: int = 80
-    hop: int = 320
-    width: int = 256
-    blocks: int = 6
-    kernel: int = 9
+    sample_rate: PositiveInt = 16000
+    mels: PositiveInt = 80
+    hop: int = Field(320, gt=0, multiple_of=2)
+    width: PositiveInt = 256
+    blocks: PositiveInt = 6
+    kernel: PositiveInt = 9
     dropout: float = 0.0
     label_prior: float = 0.3
     phonemes: list[str]
     characters: list[str]
     speakers: list[str]
+
+    @field_validator("kernel")
+    @classmethod
+    def _odd(cls, kernel: int) -> int:
+        if kernel % 2 == 0:
+            raise ValueError("a block sees as far ahead as back, so its kernel is odd")
+        return kernel
 
 
 @dataclass
@@ -114,3 +122,8 @@ class Listener(nn.Module):
             x = block(x)
             hidden.append(x)
         return hidden
+
+
+def greedy(scores: Tensor) -> list[int]:
+    """Best path of CTC: (T, symbols) -> symbol numbers, repeats merged and blanks dropped."""
+    return [i for i in torch.unique_consecutive(scores.argmax(-1)).tolist() if i != BLANK]

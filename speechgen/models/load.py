@@ -1,6 +1,7 @@
 """A model on disk: a folder with config.yaml, model.safetensors and README.md, and how it comes back to life."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import safetensors.torch
@@ -65,13 +66,23 @@ def build(values: dict, name: str) -> nn.Module:
             raise UserError(f"{name}: kind: {kind}{nearest(str(kind), ['codec', 'listener', 'tts'])}")
 
 
-def save_model(folder: Path, config: Config, module: nn.Module, card: str) -> None:
-    """Write a model folder; the card comes last, so that a folder with a card is whole."""
+def save_model(folder: Path, config: Config, module: nn.Module, card: str, half: bool = False) -> None:
+    """Write a model folder; the card comes last, so that a folder with a card is whole.
+
+    ``half`` stores weights in 16 bits; ``load`` turns them into 32 again. Other files of the folder are left alone.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    save_config(config, folder / "config.yaml")
-    weights = {name: tensor.detach().contiguous().clone() for name, tensor in module.state_dict().items()}
-    safetensors.torch.save_file(weights, folder / "model.safetensors")
-    (folder / "README.md").write_text(card, encoding="utf-8")
+    (folder / "README.md").unlink(missing_ok=True)
+    partial = folder / f".{os.getpid()}.part"
+    weights = {name: tensor.detach().clone().contiguous() for name, tensor in module.state_dict().items()}
+    if half:
+        weights = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    safetensors.torch.save_file(weights, partial)
+    os.replace(partial, folder / "model.safetensors")
+    save_config(config, partial)
+    os.replace(partial, folder / "config.yaml")
+    partial.write_text(card, encoding="utf-8")
+    os.replace(partial, folder / "README.md")
 
 
 def fingerprint(module: nn.Module, leave_out: str | None = None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
+from speechgen.errors import UserError
 from speechgen.text.normalise import characters
 from speechgen.text.phonemes import phonemize_many
 
@@ -25,3 +26,25 @@ def spell(utterances: Sequence[Written], kind: Literal["phonemes", "characters"]
         chosen = [i for i, one in enumerate(utterances) if one.language == language]
         spelled.update(zip(chosen, phonemize_many([utterances[i].text for i in chosen], language), strict=True))
     return [[PAUSE, *spelled[i], PAUSE] for i in range(len(utterances))]
+
+
+def spell_each(utterances: Sequence[Written]) -> list[list[str] | str]:
+    """The phonemes of each utterance as ``spell`` gives them, or why it has none.
+
+    Raises UserError when no utterance has any.
+    """
+    if not utterances:
+        return []
+    try:
+        return list(spell(utterances, "phonemes"))  # all at once is many times faster
+    except UserError as error:
+        first = error
+    spelled: list[list[str] | str] = []
+    for utterance in utterances:
+        try:
+            spelled += spell([utterance], "phonemes")
+        except UserError as error:
+            spelled.append(str(error))
+    if all(isinstance(one, str) for one in spelled):
+        raise first
+    return spelled

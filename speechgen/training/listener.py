@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from speechgen.config import Config
 from speechgen.data.batches import LengthBatches, pad_waves, share
 from speechgen.data.shards import Example
-from speechgen.models.listener import BLANK, Heard, Listener, ListenerConfig
+from speechgen.models.listener import BLANK, Heard, Listener, ListenerConfig, greedy
 from speechgen.text.normalise import characters
 from speechgen.text.spelling import spell
 from speechgen.training.loop import Shown
@@ -183,11 +183,6 @@ class ListenerTraining:
             < listener.steps(batch.lengths)[:, None]
         )
         listener.phoneme_prior.lerp_(heard.phonemes.exp()[real].mean(0), 0.02)
-
-
-def greedy(scores: Tensor) -> list[int]:
-    """Best path of CTC: (T, symbols) -> symbol numbers, repeats merged and blanks dropped."""
-    return [i for i in torch.unique_consecutive(scores.argmax(-1)).tolist() if i != BLANK]
 
 
 def _ctc(scores: Tensor, targets: list[list[int]], steps: Tensor) -> Tensor:
