@@ -13,10 +13,11 @@ class LengthBatches:
     def __init__(self, lengths: list[float], budget: float, seed: int = 0):
         self.lengths, self.budget, self.seed = np.asarray(lengths, dtype=float), budget, seed
         self._epoch, self._batches = -1, []
+        self._count = len(self._plan(0))
 
     def __len__(self) -> int:
         """Batches in the first epoch; the others differ by a few at most, and are made equally many."""
-        return len(self._plan(0))
+        return self._count
 
     def indices(self, step: int) -> list[int]:
         """The examples of batch ``step``, counted over all epochs."""
@@ -39,8 +40,7 @@ class LengthBatches:
         batches.append(batch)
         draw.shuffle(batches)
         if epoch > 0:
-            count = len(self)
-            batches = (batches + batches[: max(0, count - len(batches))])[:count]
+            batches = (batches + batches[: max(0, self._count - len(batches))])[: self._count]
         self._epoch, self._batches = epoch, batches
         return batches
 
@@ -66,8 +66,11 @@ class Crops:
 
 
 def share(items: list, rank: int, ranks: int) -> list:
-    """This rank's part of a global batch; all ranks together see just what one rank alone would."""
-    return items[rank::ranks]
+    """This rank's part of a global batch: all ranks together see just what one rank alone would.
+
+    When there are fewer items than ranks, the ranks left without one take the last item too.
+    """
+    return items[rank::ranks] or items[-1:]
 
 
 def pad_waves(audio: list[np.ndarray]) -> tuple[Tensor, Tensor]:

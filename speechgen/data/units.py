@@ -1,9 +1,6 @@
 """Dumps of units: latents, codes and alignments of a corpus, computed once and kept in memory for training."""
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +9,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from speechgen.data.folders import new_folder
 from speechgen.errors import UserError
 
 DONE = "done.json"
@@ -50,27 +48,19 @@ def write_units(out_dir: Path, units: Iterable[Units], facts: dict) -> int:
     out_dir = Path(out_dir)
     if out_dir.exists() and not (out_dir / DONE).exists() and any(out_dir.iterdir()):
         raise UserError(f"{out_dir}: holds something that is no dump of units; name a new folder")
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=out_dir.parent, prefix=f".{out_dir.name}."))
-    try:
+    with new_folder(out_dir) as folder:
         count, shard = 0, []
         for one in units:
             shard.append(one)
             count += 1
             if len(shard) == SHARD:
-                _write_shard(temporary, count // SHARD - 1, shard)
+                _write_shard(folder, count // SHARD - 1, shard)
                 shard = []
         if shard:
-            _write_shard(temporary, count // SHARD, shard)
+            _write_shard(folder, count // SHARD, shard)
         if not count:
             raise UserError(f"{out_dir}: nothing to dump; no utterance could be aligned")
-        (temporary / DONE).write_text(json.dumps({**facts, "utterances": count}, indent=1) + "\n", encoding="utf-8")
-        os.chmod(temporary, 0o755)
-        if out_dir.exists():
-            shutil.rmtree(out_dir)
-        os.replace(temporary, out_dir)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        (folder / DONE).write_text(json.dumps({**facts, "utterances": count}, indent=1) + "\n", encoding="utf-8")
     return count
 
 
@@ -83,13 +73,13 @@ def read_units(out_dir: Path) -> list[Units]:
     for lines in sorted(out_dir.glob("units.*.jsonl")):
         try:
             arrays = load_file(lines.with_suffix(".safetensors"))
-        except (OSError, SafetensorError):
-            raise UserError(f"{lines.with_suffix('.safetensors')}: damaged; dump again") from None
-        for line in lines.read_text(encoding="utf-8").splitlines():
-            facts = json.loads(line)
-            key = facts["id"]
-            parts = {name: arrays[f"{name}/{key}"] for name in ("durations", "latents", "codes")}
-            units.append(Units(**facts, **parts))
+            # Not splitlines, which also divides at characters that a text may hold.
+            for line in lines.read_text(encoding="utf-8").rstrip("\n").split("\n"):
+                facts = json.loads(line)
+                parts = {name: arrays[f"{name}/{facts['id']}"] for name in ("durations", "latents", "codes")}
+                units.append(Units(**facts, **parts))
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+            raise UserError(f"{lines.with_suffix('')}: damaged; delete {out_dir} and dump again") from None
     return units
 
 

@@ -10,6 +10,7 @@ from speechgen.audio.pictures import spectrogram_pair
 from speechgen.config import Config
 from speechgen.data.batches import LengthBatches, share
 from speechgen.data.units import Units
+from speechgen.errors import UserError
 from speechgen.models.load import unit_fingerprint
 from speechgen.models.rows import Segment, make_rows, symbol_numbers
 from speechgen.models.speak import Drawing, speak
@@ -27,7 +28,8 @@ class TTSTask(Config):
     """``batch_seconds``: of targets. ``prompt_seconds``: shortest and longest prompt. ``no_prompt``: share of rows
     without one; ``no_transcript``: share of prompts without their text; ``null``: share of rows told nothing, for
     guidance. ``history_noise``: largest deviation of noise on the units read; ``history_drop``: share of the steps
-    dropped from what is read, in half the rows. ``prompt_weight``: of the prompt's own units in the loss."""
+    dropped from what is read, in half the rows. ``prompt_weight``: of the prompt's own units in the loss.
+    ``repeat``: how many times an epoch sees the utterances of a speaker, where not once."""
 
     batch_seconds: float = 100.0
     prompt_seconds: tuple[float, float] = (1.5, 4.0)
@@ -38,6 +40,7 @@ class TTSTask(Config):
     history_noise: float = 0.4
     history_drop: float = 0.2
     prompt_weight: float = 0.5
+    repeat: dict[str, int] = {}
 
 
 @dataclass
@@ -89,10 +92,14 @@ class TTSTraining:
         self.players: dict[str, nn.Module] = {"tts": model}
         self.model, self.task, self.codec, self.seed = model, task, codec, seed
         self.sample_rate = codec.sample_rate
-        self.train = Corpus([one for one in train if one.seconds <= task.longest_seconds])
+        fitting = [one for one in train if one.seconds <= task.longest_seconds]
+        self.train = Corpus([one for one in fitting for _ in range(task.repeat.get(one.speaker, 1))])
         self.dev = Corpus(
             [one for one in dev if one.seconds <= task.longest_seconds][:: max(1, len(dev) // DEV_UTTERANCES)]
         )
+        if not self.train.units or not self.dev.units:
+            which = "dev" if self.train.units else "train"
+            raise UserError(f"data.{which}: no utterance within task.longest_seconds = {task.longest_seconds:g}")
         self.batches = LengthBatches([one.seconds for one in self.train.units], task.batch_seconds, seed)
 
     def turns(self, step: int) -> list[str]:
