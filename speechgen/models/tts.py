@@ -1,4 +1,4 @@
-"""Token TTS with voice prompts: (continuous latents, raster, flow) or (RVQ codes, delay or raster, categorical or depth).
+"""Token TTS with voice prompts: (latents, raster, flow) or (RVQ codes, delay or raster, categorical or depth).
 
 A causal transformer reads the prompt's units and then writes the target's. With hours of speech instead of thousands
 of hours the alignment is given: each step is told which symbol it is in, how far along and how long that symbol
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from speechgen.config import Config
+from speechgen.errors import UserError
 from speechgen.heads.base import HeadConfig, build_head
 from speechgen.heads.flow import FlowHeadConfig
 from speechgen.nn.encoders import DurationPredictor, PooledEncoder, SymbolEncoder
@@ -96,6 +97,8 @@ class TokenTTS(nn.Module):
         self.config = config
         codebooks = config.codebooks * config.patch if config.unit == "codes" else 0
         check_triple(codebooks, config.order, config.head)
+        if config.order.kind == "flat":
+            raise UserError("order: flat draws one code a step, and this model steps by frames; use order: delay")
         self.order = build_order(config.order, codebooks, config.codebook_size)
         self.whitening = Whitening(config.unit_width, config.white_width or config.unit_width)
         self.unit_width = (config.white_width or config.unit_width) * config.patch
@@ -177,9 +180,12 @@ class TokenTTS(nn.Module):
         target = mask & (steps >= rows.prompt_steps[:, None])
         weights = target + prompt_weight * (mask & ~target & rows.known[:, None])
         losses = {"unit": self._unit_loss(z, rows, weights, generator)}
-        last = (steps == rows.steps[:, None] - 1).float()
-        stop = F.binary_cross_entropy_with_logits(self.stop(z)[..., 0].float(), last, reduction="none")
-        losses["stop"] = self.config.stop_weight * (stop * target).sum() / target.sum()
+        # The step at which the last frame begins; where an order lags, other codes of that frame come after it.
+        last = rows.steps[:, None] - self.order.steps(1)
+        said = self.stop(z)[..., 0].float()
+        stop = F.binary_cross_entropy_with_logits(said, (steps == last).float(), reduction="none")
+        deciding = target & (steps <= last)
+        losses["stop"] = self.config.stop_weight * (stop * deciding).sum() / deciding.sum()
         if self.config.alignment == "given":
             losses["duration"] = self.durations.loss(
                 rows.symbols, rows.languages, rows.symbol_mask & rows.target_symbols, voice.detach(), rows.durations

@@ -6,6 +6,7 @@ Everything runs at the frame rate, which is why it is fast on a CPU: no layer ev
 from typing import Literal
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from speechgen.config import Config
@@ -16,10 +17,10 @@ class SpectralConfig(Config):
     """``window`` (samples) is a multiple of the codec's hop; the decoder's delay is window - hop."""
 
     kind: Literal["spectral"] = "spectral"
-    width: int = 384
-    blocks: int = 8
-    kernel: int = 7
-    window: int = 960
+    width: PositiveInt = 384
+    blocks: PositiveInt = 8
+    kernel: PositiveInt = 7
+    window: PositiveInt = 960
 
 
 class SpectralEncoder(nn.Module):

@@ -4,7 +4,7 @@ import math
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -32,9 +32,9 @@ class CodecConfig(Config):
     """``hop``: samples per latent frame; ``width``: channels of a latent."""
 
     kind: Literal["codec"] = "codec"
-    sample_rate: int = 16000
-    hop: int = 320
-    width: int = 32
+    sample_rate: PositiveInt = 16000
+    hop: PositiveInt = 320
+    width: PositiveInt = 32
     encoder: StackConfig = SpectralConfig()
     decoder: StackConfig = SpectralConfig()
     bottleneck: BottleneckConfig = RVQConfig()

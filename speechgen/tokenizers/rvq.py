@@ -4,6 +4,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from speechgen.config import Config
@@ -19,15 +20,15 @@ class RVQConfig(Config):
     """
 
     kind: Literal["rvq"] = "rvq"
-    codebooks: int = 12
-    codebook_size: int = 1024
-    code_width: int = 8
+    codebooks: PositiveInt = 12
+    codebook_size: PositiveInt = 1024
+    code_width: PositiveInt = 8
     dropout: float = 0.5
     continuous: float = 0.3
     noise: float = 0.1
     start_step: int = 50
     revive_below: float = 0.1
-    revive_every: int = 10
+    revive_every: PositiveInt = 10
     commitment: float = 0.25
 
 
