@@ -9,6 +9,8 @@ option set "" "config keys to override, e.g. 'training.steps=100 task.batch=8'"
 option sample_rate 16000 "rate of the dump, in Hz" number
 option kbps 1.5,3,6 "bitrates to score at, in kbit/s"
 option baselines opus,codec2 "codecs to score beside it"
+option name "" "what the packed model is called (else: as its experiment)"
+option licence "" "licence of the packed weights, which the recordings allow"
 parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
@@ -35,8 +37,9 @@ step 5 score "$exp/generate/ -> RESULTS.md" \
   from "$exp/checkpoints" "$exp/generate/generate.json" to "$exp/generate/report.json" RESULTS.md -- \
   speechgen codec score "$exp/generate" --results RESULTS.md --nj "$nj"
 
-step 6 pack "$exp/ -> $exp/packed/: config, weights, card" from "$exp/checkpoints" to "$exp/packed" -- \
-  speechgen pack "$exp" --out "$exp/packed"
+step 6 pack "$exp/ -> $exp/packed/: config, weights, card" \
+  from "$exp/checkpoints" "$exp/generate/report.json" to "$exp/packed" -- \
+  speechgen pack "$exp" --out "$exp/packed" --name "${name:-$(basename "$exp")}" --licence "$licence"
 
 step 7 demo "a few recordings -> $exp/demo/report.html" from "$exp/packed" data/test to "$exp/demo/report.html" -- \
   speechgen codec eval data/test --model "$exp/packed" --kbps "$kbps" --limit 5 --out "$exp/demo"

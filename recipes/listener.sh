@@ -6,6 +6,8 @@ option corpus "" "folder of the recordings" path
 option config conf/listener.yaml "experiment to train" path
 option set "" "config keys to override, e.g. 'training.steps=100 task.batch_seconds=40'"
 option sample_rate 16000 "rate of the dump, in Hz" number
+option name "" "what the packed model is called (else: as its experiment)"
+option licence "" "licence of the packed weights, which the recordings allow"
 parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
@@ -28,8 +30,9 @@ step 5 score "$exp/generate/ -> RESULTS.md" \
   from "$exp/checkpoints" "$exp/generate/generate.json" to "$exp/generate/report.json" RESULTS.md -- \
   speechgen listener score "$exp/generate" --results RESULTS.md
 
-step 6 pack "$exp/ -> $exp/packed/: config, weights, card" from "$exp/checkpoints" to "$exp/packed" -- \
-  speechgen pack "$exp" --out "$exp/packed"
+step 6 pack "$exp/ -> $exp/packed/: config, weights, card" \
+  from "$exp/checkpoints" "$exp/generate/report.json" to "$exp/packed" -- \
+  speechgen pack "$exp" --out "$exp/packed" --name "${name:-$(basename "$exp")}" --licence "$licence"
 
 step 7 demo "data/test -> $exp/demo/: phonemes in time" from "$exp/packed" data/test to "$exp/demo" -- \
   speechgen listener align "$exp/packed" data/test --out "$exp/demo"

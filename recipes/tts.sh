@@ -9,6 +9,8 @@ option sample_rate 16000 "rate of the codec, in Hz" number
 option codec speech-16k "codec that makes the units: the name or folder of a model"
 option listener listener-16k "listener that aligns the text: the name or folder of a model"
 option text "The first sentence of a new voice." "sentence of the demo"
+option name "" "what the packed model is called (else: as its experiment)"
+option licence "" "licence of the packed weights, which the recordings allow"
 parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
@@ -37,8 +39,9 @@ step 5 score "$exp/generate/ -> RESULTS.md" \
   from "$exp/checkpoints" "$exp/generate/generate.json" to "$exp/generate/report.json" RESULTS.md -- \
   speechgen tts score "$exp/generate" --results RESULTS.md --nj "$nj"
 
-step 6 pack "$exp/ -> $exp/packed/: config, weights, card" from "$exp/checkpoints" to "$exp/packed" -- \
-  speechgen pack "$exp" --out "$exp/packed"
+step 6 pack "$exp/ -> $exp/packed/: config, weights, card" \
+  from "$exp/checkpoints" "$exp/generate/report.json" to "$exp/packed" -- \
+  speechgen pack "$exp" --out "$exp/packed" --name "${name:-$(basename "$exp")}" --licence "$licence"
 
 step 7 demo "one sentence -> $exp/demo.wav" from "$exp/packed" to "$exp/demo.wav" -- \
   speechgen say "$text" --model "$exp/packed" -o "$exp/demo.wav"

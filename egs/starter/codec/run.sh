@@ -5,5 +5,6 @@ cd "$(dirname "$0")" || exit
 prepare=(speechgen data import starter)
 sample_rate=16000 # that of speechocean762; the others have 24000
 kbps=1.5,3,6
+name=speech-16k # as the package ships it
 
 . ../../../recipes/codec.sh

@@ -6,5 +6,6 @@ prepare=(speechgen data import starter)
 sample_rate=16000 # that of the codec
 codec=speech-16k  # trained by ../codec; after a new run: ../codec/exp/codec/packed
 listener=listener-16k
+name=starter-tts # as the package ships it
 
 . ../../../recipes/tts.sh
