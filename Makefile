@@ -3,13 +3,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CLIPS := .venv/lib/python3*/site-packages/gradio/media_assets/audio
+TEXT ?= A small model has learned to say this sentence, and to sound like someone.
+PROMPT ?=
+export TEXT PROMPT
 INSTALLED := .venv/.installed
 TESTS ?=
 
 .PHONY: help demo test clean
 
 help:
-	@echo 'make demo   install, then speak a sentence and write a codec report into demo/'
+	@echo 'make demo   install, then speak a sentence and write a codec report into demo/ (TEXT="...", PROMPT=voice.wav)'
 	@echo 'make test   install, then run the tests (TESTS="tests/audio -k resample" for some of them)'
 	@echo 'make clean  remove demo/ and .venv/'
 	@echo
@@ -17,8 +20,9 @@ help:
 
 demo: $(INSTALLED)
 	@mkdir -p demo
-	$(BIN)/speechgen say 'The wheels of the toolkit turn: this sentence was spoken by a small model.' --voice kathleen -o demo/say.wav
-	$(BIN)/speechgen codec eval $(CLIPS)/*.wav --kbps 1.5,3,6 --baselines opus,codec2 --out demo/codec
+	$(BIN)/speechgen say "$$TEXT" $(if $(PROMPT),--prompt "$$PROMPT",--voice kathleen) --out demo/say.wav
+	$(BIN)/speechgen codec eval $(CLIPS) --kbps 1.5,3,6 --baselines opus,codec2 --out demo/codec
+	@echo 'Listen to demo/say.wav, and open demo/codec/report.html.'
 
 test: $(INSTALLED)
 	@if { command -v chromium && command -v chromedriver; } > /dev/null; then \

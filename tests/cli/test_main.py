@@ -54,6 +54,15 @@ def test_every_verb_has_help_with_an_example(
     assert f"Example: speechgen {' '.join(words)}" in shown
 
 
+@pytest.mark.parametrize("words", verbs(), ids=" ".join)
+def test_options_are_spelled_with_underscores(words: list[str]) -> None:
+    command = typer.main.get_command(speechgen.cli.app)
+    for word in words:
+        command = command.commands[word]
+    names = [name for parameter in command.params for name in [*parameter.opts, *parameter.secondary_opts]]
+    assert not [name for name in names if "-" in name.lstrip("-").removeprefix("no-")]
+
+
 def test_help_does_not_wait_for_heavy_imports() -> None:
     program = """
 import sys
