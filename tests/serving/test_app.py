@@ -1,0 +1,183 @@
+"""The app as a program sees it over HTTP: what it serves, what it refuses, and that it stays on this machine."""
+
+import json
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from speechgen.audio.files import read_audio
+from speechgen.errors import UserError
+from speechgen.serving import app as serving_app
+from speechgen.serving.clone import Cloner
+from speechgen.serving.comparison import Comparer
+from speechgen.serving.limits import Limits
+from speechgen.serving.synthesiser import Synthesiser
+
+
+class Page:
+    """A running app and the addresses that its process connected to meanwhile."""
+
+    def __init__(self, app, address: str, folder: Path, contacted: list):
+        self.app, self.folder, self.contacted = app, folder, contacted
+        self.client = httpx.Client(base_url=address, timeout=120, trust_env=False)
+
+    def get(self, path: str) -> httpx.Response:
+        # Built by hand: a client would tidy "../" away before the server sees it.
+        return self.client.send(httpx.Request("GET", self.client.base_url.join(path)))
+
+    def upload(self, name: str, content: bytes) -> httpx.Response:
+        return self.client.post("/gradio_api/upload", files={"files": (name, content)})
+
+    def press(self, function: str, *values: object) -> dict:
+        """Do what a button does; the server's last message on it."""
+        index = next(number for number, made in self.app.fns.items() if made.name == function)
+        session = uuid.uuid4().hex
+        body = {"data": values, "fn_index": index, "session_hash": session}
+        self.client.post("/gradio_api/queue/join", json=body).raise_for_status()
+        with self.client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as events:
+            for line in events.iter_lines():
+                if line.startswith("data:") and (message := json.loads(line[5:]))["msg"] == "process_completed":
+                    return message
+        raise AssertionError("the server never finished")
+
+
+def audio(path: str) -> dict:
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+@pytest.fixture(scope="module")
+def page(tiny_models: Path) -> Iterator[Page]:
+    contacted = []
+    connect = socket.socket.connect
+
+    def noted(self: socket.socket, address):
+        contacted.append(address)
+        return connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch, serving_app.private_folder() as folder:
+        patch.setattr(socket.socket, "connect", noted)
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        synthesiser = Synthesiser.load(tiny_models / "tts")
+        cloner = Cloner(synthesiser, folder, Limits(text_characters=60))
+        app = serving_app.build_app(cloner, Comparer(synthesiser.codec, "tiny", folder))
+        address = serving_app.launch(app, "127.0.0.1", free_port(), file_megabytes=1, wait=False)
+        page = Page(app, address, folder, contacted)
+        yield page
+        page.client.close()
+        app.close()
+    assert not folder.exists()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def clone_values(prompt: dict | None, text: str = "The lazy dog.") -> list:
+    return [text, "en", prompt, serving_app.MY_VOICE, "", "en", 1, 1.0, 0.7, 1.0, 3, 1]
+
+
+def test_the_page_names_no_other_place(page: Page) -> None:
+    html = page.get("/").text
+    assert "speechgen" in html
+    for elsewhere in ("fonts.googleapis", "fonts.gstatic", "cdnjs", "unpkg"):
+        assert elsewhere not in html
+        assert elsewhere not in page.get("/theme.css").text
+
+
+def test_a_prompt_is_uploaded_judged_and_spoken_in(page: Page, prompt_file: Path) -> None:
+    path = page.upload("me.wav", prompt_file.read_bytes()).json()[0]
+    assert Path(path).is_relative_to(page.folder)
+    assert page.press("look_at", audio(path))["output"]["data"][0].startswith("✅ A good prompt")
+    done = page.press("clone", *clone_values(audio(path)))
+    assert done["success"], done
+    report, first, second, *_ = done["output"]["data"]
+    assert "x** real time" in report
+    served = page.client.get(first["value"]["url"])
+    (page.folder / "served.wav").write_bytes(served.content)
+    wave, _ = read_audio(page.folder / "served.wav")
+    assert wave.square().mean().sqrt() > 1e-3
+    assert not second["visible"]
+
+
+def test_a_recording_is_compared(page: Page, prompt_file: Path) -> None:
+    path = page.upload("me.wav", prompt_file.read_bytes()).json()[0]
+    done = page.press("compare", audio(path), 0.4)
+    assert done["success"], done
+    report, original, decoded, picture, table, _ = done["output"]["data"]
+    assert "kbit/s" in report and table["data"]
+    for file in (original, decoded, picture):
+        assert len(page.client.get(file["url"]).content) > 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [("", "empty"), ("dog " * 20, "80 characters"), ("Собака", "Cyrillic script")]
+)
+def test_a_mistake_is_told_in_its_one_line(text: str, hint: str, page: Page, prompt_file: Path) -> None:
+    path = page.upload("me.wav", prompt_file.read_bytes()).json()[0]
+    done = page.press("clone", *clone_values(audio(path), text))
+    assert not done["success"] and hint in done["output"]["error"]
+    assert str(page.folder) not in done["output"]["error"]
+
+
+def test_a_fault_of_ours_shows_no_details(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*values: object) -> None:
+        raise RuntimeError("secret details")
+
+    monkeypatch.setattr(Cloner, "_voice", fail)
+    done = page.press("clone", *clone_values(None))
+    assert not done["success"] and "secret" not in json.dumps(done)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "../../../../etc/passwd",
+        "..%2f..%2f..%2fetc%2fpasswd",
+        "setup.cfg",
+        "~/.profile",
+        "file:///etc/passwd",
+    ],
+)
+def test_other_files_are_not_served(path: str, page: Page) -> None:
+    assert page.get(f"/gradio_api/file={path}").status_code in (403, 404)
+
+
+def test_other_files_are_no_uploads(page: Page) -> None:
+    for path in ("/etc/passwd", "setup.cfg", str(page.folder / ".." / "x.wav")):
+        assert not page.press("look_at", audio(path))["success"]
+
+
+def test_addresses_are_not_fetched(page: Page) -> None:
+    with socket.socket() as elsewhere:
+        elsewhere.bind(("127.0.0.1", 0))
+        elsewhere.listen()
+        elsewhere.settimeout(0.2)
+        url = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/a.wav"
+        for route in (f"file={url}", f"file=%20{url}", f"proxy={url}", f"file={url.upper()}"):
+            assert page.get(f"/gradio_api/{route}").status_code in (400, 403, 404), route
+        done = page.press("look_at", audio(url))
+        assert not done["success"] and "not fetched" in done["output"]["error"]
+        with pytest.raises(TimeoutError):
+            elsewhere.accept()
+
+
+def test_an_upload_has_a_limit(page: Page) -> None:
+    assert page.upload("big.wav", bytes(2 * 2**20)).status_code == 413
+
+
+def test_a_port_in_use_is_refused_in_one_line(page: Page) -> None:
+    port = page.client.base_url.port
+    with pytest.raises(UserError, match=f"127.0.0.1:{port}: cannot be served"):
+        serving_app.launch(page.app.__class__(analytics_enabled=False), "127.0.0.1", port, 1, wait=False)
+
+
+def test_nothing_outside_this_machine_was_contacted(page: Page) -> None:
+    assert page.contacted
+    assert {address[0] for address in page.contacted if isinstance(address, tuple)} <= {"127.0.0.1", "::1"}
