@@ -22,7 +22,7 @@ BLANK = 0
 
 
 class ListenerConfig(Config):
-    """Sizes of the listener, and what it knows: symbol lists start with the CTC blank."""
+    """Sizes of the listener, and what it knows, which the corpus tells: symbol lists start with the CTC blank."""
 
     kind: Literal["listener"] = "listener"
     sample_rate: PositiveInt = 16000
@@ -33,9 +33,9 @@ class ListenerConfig(Config):
     kernel: PositiveInt = 9
     dropout: float = 0.0
     label_prior: float = 0.3
-    phonemes: list[str]
-    characters: list[str]
-    speakers: list[str]
+    phonemes: list[str] = []
+    characters: list[str] = []
+    speakers: list[str] = []
 
     @field_validator("kernel")
     @classmethod

@@ -50,11 +50,11 @@ def load_checkpoint(folder: Path, modules: dict[str, nn.Module], optimisers: dic
         load_weights(module, folder / f"{name}.safetensors")
     try:
         state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
+        for name, optimiser in optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][name])
+        torch.set_rng_state(state["torch_rng"])
     except Exception as error:
         raise UserError(f"{folder / 'state.pt'}: not a checkpoint of ours ({type(error).__name__})") from None
-    for name, optimiser in optimisers.items():
-        optimiser.load_state_dict(state["optimisers"][name])
-    torch.set_rng_state(state["torch_rng"])
     return state
 
 

@@ -37,7 +37,7 @@ class DataConfig(Config):
 
 class ListenerExperiment(Config):
     kind: Literal["listener"]
-    model: ListenerConfig = ListenerConfig(phonemes=[], characters=[], speakers=[])
+    model: ListenerConfig = ListenerConfig()
     task: ListenerTask = ListenerTask()
     data: DataConfig
     training: TrainConfig

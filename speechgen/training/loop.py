@@ -111,17 +111,19 @@ def train(
         window = extra.get("window", {})
         began -= extra.get("seconds", 0.0)
 
+    # What a killed run logged after its last checkpoint is superseded.
+    writer = SummaryWriter(str(exp / "tensorboard"), purge_step=step + 1) if accelerator.is_main_process else None
+
     def checkpoint() -> None:
         draws = torch.stack(gather_object([generator.get_state()]))
-        if accelerator.is_main_process:
+        if writer:
+            writer.flush()
             seconds = time.monotonic() - began
             extra = {"generator": draws, "task": task.state(), "window": window, "seconds": seconds}
             save_checkpoint(exp, step, weights, optimisers, extra)
             cost = {"step": step, "steps": config.steps, "seconds": round(seconds, 1), "ranks": ranks}
             write_facts(exp, {**(about or {}), **cost, "machine": describe_machine(), "torch": torch.__version__})
 
-    # What a killed run logged after its last checkpoint is superseded.
-    writer = SummaryWriter(str(exp / "tensorboard"), purge_step=step + 1) if accelerator.is_main_process else None
     clock = time.monotonic()
     with _progress(accelerator.is_main_process) as progress:
         bar = progress.add_task("train", total=config.steps, completed=step)
