@@ -71,12 +71,19 @@ def _apply(values: dict[str, Any], override: str) -> None:
 def _explain(error: pydantic.ValidationError, kind: type[Config]) -> str:
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
+    # pydantic puts the tag of a union's member into the path; the file and --set have no such key.
+    key = ".".join(part for i, part in enumerate(where) if not _is_tag(kind, where, i))
     if first["type"] == "extra_forbidden":
-        return f"unknown key {'.'.join(where)!r}{nearest(where[-1], _keys_at(kind, where[:-1]))}"
+        return f"unknown key {key!r}{nearest(where[-1], _keys_at(kind, where[:-1]))}"
     if first["type"] == "missing":
-        return f"key {'.'.join(where)!r} is missing"
+        return f"key {key!r} is missing"
     given = repr(first.get("input"))
-    return f"{'.'.join(where) or 'config'} = {given[:60]}: {first['msg']}"
+    return f"{key or 'config'} = {given[:60]}: {first['msg']}"
+
+
+def _is_tag(kind: type[Config], path: list[str], place: int) -> bool:
+    inner = place < len(path) - 1 and not path[place].isdigit()
+    return inner and path[place] not in _keys_at(kind, path[:place])
 
 
 def _keys_at(kind: type[Config], path: list[str]) -> list[str]:

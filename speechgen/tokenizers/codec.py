@@ -117,6 +117,8 @@ class Codec(nn.Module):
 
     def quantise(self, latents: Tensor, codebooks: int | None = None) -> Tokens:
         """Normalised latents (B, frames, width) to the codes that ``encode`` gives where it gives codes."""
+        if not self.codebooks:
+            return Tokens(self._unscaled(latents), "continuous")
         return self._tokens(self._unscaled(latents), codebooks)
 
     def initial_state(self, batch: int = 1) -> dict:
