@@ -31,7 +31,7 @@ MANY_SPEAKERS = 10  # a corpus with more of them is represented by a few utteran
 LEAST_SECONDS = 0.1
 
 
-def corpus_of(speaker: str) -> str:
+def corpus_prefix(speaker: str) -> str:
     """The corpus that a speaker belongs to: what stands before the first hyphen of the speaker's id."""
     return speaker.partition("-")[0]
 
@@ -49,7 +49,7 @@ class Choice:
         """Names of utterances, spread evenly where there are too many; raises UserError for an unknown corpus."""
         by_corpus: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for name, utterance in recordings.utterances.items():
-            by_corpus[corpus_of(utterance.speaker)][utterance.speaker].append(name)
+            by_corpus[corpus_prefix(utterance.speaker)][utterance.speaker].append(name)
         for corpus in self.corpora:
             if corpus not in by_corpus:
                 raise UserError(f"--corpora {corpus}: {recordings.source} has none of it{nearest(corpus, by_corpus)}")

@@ -22,7 +22,7 @@ from speechgen.evaluation.recognisers import PocketSphinx, Recogniser, count_err
 from speechgen.evaluation.recordings import Recordings, find_recordings
 from speechgen.evaluation.score import REPORT
 from speechgen.evaluation.statistics import mean_estimate, ratio_estimate
-from speechgen.evaluation.tts import RESYNTHESIS, corpus_of, read_list
+from speechgen.evaluation.tts import RESYNTHESIS, corpus_prefix, read_list
 
 VERSIONS = ("speech", "recording", "resynthesis")
 PACKAGES = ("jiwer", "pocketsphinx", "resemblyzer", "speechmos", "onnxruntime")
@@ -87,7 +87,7 @@ def score_speech(
     failed |= unscorable
     by_corpus: dict[str, list[str]] = defaultdict(list)
     for name, line in lines.items():
-        by_corpus[corpus_of(line["speaker"])].append(name)
+        by_corpus[corpus_prefix(line["speaker"])].append(name)
     corpora = [corpus_line(corpus, names, lines, scores) for corpus, names in by_corpus.items()]
     together = {"closer": closer_to_own(lines, scores), **speed(lines[name] for name in said)}
     report = {

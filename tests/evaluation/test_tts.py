@@ -10,7 +10,7 @@ from speechgen.audio.files import read_audio, write_audio
 from speechgen.data.kaldi import DataDir, Utterance
 from speechgen.errors import UserError
 from speechgen.evaluation.recordings import Recordings, find_recordings
-from speechgen.evaluation.tts import Choice, choose_prompts, corpus_of, read_list, resynthesise, speak_all
+from speechgen.evaluation.tts import Choice, choose_prompts, corpus_prefix, read_list, resynthesise, speak_all
 from speechgen.models.speak import Drawing
 from speechgen.serving.synthesiser import Synthesiser
 
@@ -95,7 +95,7 @@ def test_a_prompt_of_good_length_is_preferred_and_not_always_the_same(recordings
 
 
 def test_a_choice_of_corpora(recordings):
-    assert {corpus_of(u.speaker) for u in recordings.utterances.values()} == {"north", "south"}
+    assert {corpus_prefix(u.speaker) for u in recordings.utterances.values()} == {"north", "south"}
     chosen = Choice(("south",)).of(recordings)
     assert chosen == ["south-otto-0", "south-otto-1", "south-solo-0"]
     with pytest.raises(UserError, match="nroth.*did you mean 'north'"):
@@ -159,7 +159,7 @@ def test_goes_on_where_it_was_stopped(said, counting, recordings):
 def test_a_run_may_be_split(synthesiser, recordings, tmp_path):
     for corpora in (("north",), ("south",)):
         speak_all(synthesiser, recordings, Choice(corpora, limit=2).of(recordings), tmp_path / "out", QUICK)
-    assert {corpus_of(line["speaker"]) for line in read_list(tmp_path / "out").values()} == {"north", "south"}
+    assert {corpus_prefix(line["speaker"]) for line in read_list(tmp_path / "out").values()} == {"north", "south"}
 
 
 def test_what_was_said_otherwise_is_forgotten(synthesiser, recordings, tmp_path):
