@@ -11,6 +11,7 @@ from speechgen.data.parallel import parallel_map
 from speechgen.data.sources import inspect_utterance
 from speechgen.data.tables import Table, c_order
 from speechgen.errors import UserError
+from speechgen.text.normalise import LANGUAGES, normalise
 
 
 @dataclass
@@ -138,6 +139,19 @@ def _odd_utterances(utterances: list[Utterance]) -> list[tuple[str, str, str]]:
             odd.append(("speaker prefix", u.id, f"does not begin with its speaker id {u.speaker}"))
         if used[(str(u.path), u.pipe, u.segment)] > 1:
             odd.append(("same audio", u.id, f"has the same recording as another utterance ({u.path})"))
+        if said := _unsayable(u):
+            odd.append(("text", u.id, said))
         if u.extras.get("spk2gender", "m") not in ("m", "f"):
             odd.append(("gender", u.id, f"spk2gender is {u.extras['spk2gender']!r}, Kaldi knows m and f"))
     return odd
+
+
+def _unsayable(utterance: Utterance) -> str:
+    """Why models of phonemes would refuse the text, or an empty string."""
+    if utterance.language not in LANGUAGES:
+        return ""
+    try:
+        normalise(utterance.text, utterance.language)
+    except UserError as error:
+        return f"cannot be spoken by phonemes: {error}"
+    return ""

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tarfile
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -108,15 +109,21 @@ def read_shards(out_dir: str | Path) -> list[Example]:
 
 
 def iterate_shards(out_dir: str | Path) -> Iterator[Example]:
-    """Examples of a finished dump one by one; raises UserError when the dump is missing or unfinished."""
+    """Examples of a finished dump one by one; raises UserError when the dump is missing, unfinished or damaged."""
     import soundfile
     from lhotse import CutSet
 
-    read_done(out_dir)
-    for cut in CutSet.from_shar(in_dir=str(out_dir)):
-        audio, rate = soundfile.read(io.BytesIO(cut.recording.sources[0].source), dtype="int16")
-        supervision = cut.supervisions[0]
-        yield Example(supervision.id, supervision.speaker, supervision.text, supervision.language, rate, audio)
+    wanted, count = read_done(out_dir)["utterances"], 0
+    try:
+        for cut in CutSet.from_shar(in_dir=str(out_dir)):
+            audio, rate = soundfile.read(io.BytesIO(cut.recording.sources[0].source), dtype="int16")
+            told = cut.supervisions[0]
+            yield Example(told.id, told.speaker, told.text, told.language, rate, audio)
+            count += 1
+    except (tarfile.TarError, RuntimeError, AssertionError, ValueError, OSError) as error:
+        raise UserError(f"{out_dir}: is damaged ({type(error).__name__}: {str(error)[:80]}); dump it again") from None
+    if count != wanted:
+        raise UserError(f"{out_dir}: is damaged, it holds {count} utterances instead of {wanted}; dump it again")
 
 
 def read_done(out_dir: str | Path) -> dict:
