@@ -41,7 +41,7 @@ step 6 pack "$exp/ -> $exp/packed/: config, weights, card" \
   from "$exp/checkpoints" "$exp/generate/report.json" to "$exp/packed" -- \
   speechgen pack "$exp" --out "$exp/packed" --name "${name:-$(basename "$exp")}" --licence "$licence"
 
-step 7 demo "a few recordings -> $exp/demo/report.html" from "$exp/packed" data/test to "$exp/demo/report.html" -- \
+step 7 demo "a few recordings -> $exp/demo/report.html" from "$exp/packed" data/test to "$exp/demo" -- \
   speechgen codec eval data/test --model "$exp/packed" --kbps "$kbps" --limit 5 --out "$exp/demo"
 
 run_steps "$exp"
