@@ -54,6 +54,13 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [header, rule, *escaped])
 
 
+def percent(values: dict | None) -> dict | None:
+    """An estimate of a share (``mean`` and ``ci95``) in percent."""
+    if values is None:
+        return None
+    return {**values, "mean": 100 * values["mean"], "ci95": [100 * limit for limit in values["ci95"]]}
+
+
 def with_interval(values: dict | None, digits: int) -> str:
     """``2.31 (2.25-2.38)``, or a dash where there is nothing."""
     if values is None:
