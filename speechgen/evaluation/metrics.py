@@ -69,6 +69,8 @@ def stoi(reference: Tensor, degraded: Tensor, sample_rate: int, extended: bool =
     """Short-time objective intelligibility (Taal et al. 2011): about 0 to 1."""
     pystoi = import_evaluation("pystoi")
     reference, degraded = matched(reference, degraded)
+    if not reference.any() or not degraded.any():
+        raise Unscorable("STOI: silence")
     with warnings.catch_warnings():
         # pystoi warns and returns 1e-5 when fewer than 30 frames hold speech; that is no score.
         warnings.simplefilter("error", RuntimeWarning)

@@ -1,9 +1,11 @@
 """EnCodec, DAC and Mimi of transformers, behind the words of our own codec."""
 
+import json
 import math
 from pathlib import Path
 from typing import Literal
 
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from speechgen.errors import UserError
@@ -45,14 +47,21 @@ class PretrainedCodec(nn.Module):
         import transformers
 
         classes = {"encodec": "EncodecModel", "dac": "DacModel", "mimi": "MimiModel"}
-        if not Path(folder, "config.json").is_file():
-            raise UserError(f"{folder or kind}: no config.json of transformers' {kind}; give '{kind}:FOLDER'")
         try:
-            model = getattr(transformers, classes[kind]).from_pretrained(
-                folder, local_files_only=True, use_safetensors=True
+            found = json.loads(Path(folder, "config.json").read_text(encoding="utf-8")).get("model_type")
+        except (OSError, ValueError, AttributeError):
+            raise UserError(f"{folder or kind}: no config.json of transformers' {kind}; give '{kind}:FOLDER'") from None
+        if found != kind:
+            raise UserError(f"{folder}: holds transformers' {found}, not {kind}; give '{kind}:FOLDER'")
+        try:
+            model, loaded = getattr(transformers, classes[kind]).from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise UserError(f"{folder}: cannot be loaded as {kind} ({' '.join(str(error).split())[:120]})") from None
+        # transformers would make up what is missing.
+        if missing := sorted(loaded["missing_keys"]):
+            raise UserError(f"{folder}: {len(missing)} weights of {kind} are missing, such as {missing[0]}")
         return cls(kind, model)
 
     @property

@@ -121,6 +121,13 @@ def test_silence_is_not_scored(metric):
         metric(silence, silence, RATE)
 
 
+def test_too_little_to_score_is_said():
+    with pytest.raises(Unscorable, match="PESQ: .*[Bb]uffer"):
+        pesq_wb(buzz()[:1600], buzz()[:1600], RATE)
+    with pytest.raises(Unscorable, match="STOI: "):
+        stoi(buzz()[:1600], buzz()[:1600], RATE)
+
+
 def test_all_metrics_at_once():
     clean = buzz()
     scores = Metrics()(clean, noisy(clean, 0.01), RATE)
