@@ -16,6 +16,8 @@ from speechgen.models.tts import TokenTTS, TTSConfig
 from speechgen.tokenizers.codec import CodecConfig, build_codec
 from speechgen.training.checkpoint import list_checkpoints, load_weights
 
+WEIGHTS = "model.safetensors"  # of a larger model the first part; model-2.safetensors and so on hold the rest
+PART_BYTES = 20_000_000
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 
 
@@ -48,7 +50,7 @@ def load(model: str | Path) -> nn.Module:
         load_weights(_Averaged(module), checkpoints[-1] / f"{values.get('kind')}-ema.safetensors")
     else:
         module = build(values, str(folder / "config.yaml"))
-        load_weights(module, folder / "model.safetensors")
+        load_weights(module, folder / WEIGHTS, *sorted(folder.glob("model-*.safetensors")))
     return module.eval().requires_grad_(False)
 
 
@@ -77,12 +79,27 @@ def save_model(folder: Path, config: Config, module: nn.Module, card: str, half:
     weights = {name: tensor.detach().clone().contiguous() for name, tensor in module.state_dict().items()}
     if half:
         weights = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
-    safetensors.torch.save_file(weights, partial)
-    os.replace(partial, folder / "model.safetensors")
+    for old in folder.glob("model-*.safetensors"):
+        old.unlink()
+    for number, part in enumerate(_parts(weights), start=1):
+        safetensors.torch.save_file(part, partial)
+        os.replace(partial, folder / (WEIGHTS if number == 1 else f"model-{number}.safetensors"))
     save_config(config, partial)
     os.replace(partial, folder / "config.yaml")
     partial.write_text(card, encoding="utf-8")
     os.replace(partial, folder / "README.md")
+
+
+def _parts(weights: dict[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+    """The weights in parts of at most PART_BYTES, so that no file is a burden to a repository."""
+    parts, size = [{}], 0
+    for name, tensor in weights.items():
+        if parts[-1] and size + tensor.nbytes > PART_BYTES:
+            parts.append({})
+            size = 0
+        parts[-1][name] = tensor
+        size += tensor.nbytes
+    return parts
 
 
 def fingerprint(module: nn.Module, leave_out: str | None = None) -> str:

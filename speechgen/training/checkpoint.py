@@ -58,14 +58,16 @@ def load_checkpoint(folder: Path, modules: dict[str, nn.Module], optimisers: dic
     return state
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
-    """Fill a module from a safetensors file; raises UserError naming the file and the first wrong tensor."""
-    try:
-        weights = safetensors.torch.load_file(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such weights") from None
-    except Exception as error:
-        raise UserError(f"{path}: damaged or not safetensors ({' '.join(str(error).split())[:120]})") from None
+def load_weights(module: nn.Module, path: Path, *more: Path) -> None:
+    """Fill a module from one or more safetensors files; raises UserError naming the file and the first wrong tensor."""
+    weights: dict[str, torch.Tensor] = {}
+    for part in (path, *more):
+        try:
+            weights |= safetensors.torch.load_file(part)
+        except FileNotFoundError:
+            raise UserError(f"{part}: no such weights") from None
+        except Exception as error:
+            raise UserError(f"{part}: damaged or not safetensors ({' '.join(str(error).split())[:120]})") from None
     wanted = module.state_dict()
     for name, tensor in wanted.items():
         if name not in weights:

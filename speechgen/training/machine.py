@@ -25,7 +25,7 @@ def describe_machine() -> str:
     """Such as "AMD EPYC 9R14, 2 cores, 4 GiB, torch 2.11.0, 2 threads" (and the GPU, where there is one)."""
     import torch
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = os.cpu_count()  # not this thread's own share, which pinning makes one core
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     parts = [_processor(), f"{cores} cores", f"{memory:.0f} GiB", f"torch {torch.__version__.split('+')[0]}"]
     if torch.cuda.is_available():
