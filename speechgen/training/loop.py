@@ -88,7 +88,7 @@ def train(
 
     ``about``: plain values for ``exp/facts.json``, such as what the data is.
     """
-    accelerator = Accelerator(mixed_precision="bf16" if config.bf16 else "no", cpu=device == "cpu")
+    accelerator = Accelerator(cpu=device == "cpu")
     rank, ranks = accelerator.process_index, accelerator.num_processes
     players = {name: player.to(accelerator.device).train() for name, player in task.players.items()}
     optimisers = {name: _optimiser(player, config) for name, player in players.items()}
@@ -134,7 +134,8 @@ def train(
                 player, optimiser = players[name], optimisers[name]
                 for group in optimiser.param_groups:
                     group["lr"] = learning_rate(config, step)
-                with accelerator.autocast():
+                # Not accelerator.autocast: its precision could not change again within the process.
+                with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=config.bf16):
                     loss, facts = task.losses(name, batch, step, generator)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
