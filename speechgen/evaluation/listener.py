@@ -113,7 +113,7 @@ def _hear(listener: Listener, recordings: Recordings, name: str, phonemes: list[
         "seconds": round(len(wave) / config.sample_rate, 3),
         "text": utterance.text,
         "phonemes": phonemes,
-        "heard_phonemes": [config.phonemes[i] for i in greedy(listener.unpeaked(heard.phonemes)[0])],
+        "heard_phonemes": [config.phonemes[i] for i in listener.recognise(heard.phonemes[0])],
         "heard_text": "".join(config.characters[i] for i in greedy(heard.characters[0])).strip(),
         "heard_speaker": config.speakers[int(heard.speakers[0].argmax())],
         "knows_speaker": utterance.speaker in config.speakers,

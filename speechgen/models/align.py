@@ -8,7 +8,7 @@ import torchaudio
 from torch import Tensor
 
 from speechgen.errors import UserError
-from speechgen.models.listener import BLANK, Listener, greedy
+from speechgen.models.listener import BLANK, Listener
 from speechgen.text.spelling import PAUSE
 
 
@@ -68,7 +68,7 @@ def align(listener: Listener, wave: Tensor, symbols: list[str]) -> Alignment:
 @torch.no_grad()
 def hear_phonemes(listener: Listener, wave: Tensor) -> list[str]:
     """The phonemes that a listener hears in (T,) audio at its rate, opened and closed by the pause symbol " "."""
-    heard = greedy(listener.unpeaked(listener(wave[None]).phonemes)[0])
+    heard = listener.recognise(listener(wave[None]).phonemes[0])
     symbols = [listener.config.phonemes[i] for i in heard]
     said = [i for i, symbol in enumerate(symbols) if symbol != PAUSE]
     return [PAUSE, *(symbols[said[0] : said[-1] + 1] if said else []), PAUSE]

@@ -33,6 +33,7 @@ class ListenerConfig(Config):
     kernel: PositiveInt = 9
     dropout: float = 0.0
     label_prior: float = 0.3
+    recognition_prior: float = 0.5
     phonemes: list[str] = []
     characters: list[str] = []
     speakers: list[str] = []
@@ -115,6 +116,13 @@ class Listener(nn.Module):
     def unpeaked(self, phonemes: Tensor) -> Tensor:
         """Phoneme log-probabilities less the weighted label prior: what CTC trains on and alignment reads."""
         return phonemes - self.config.label_prior * self.phoneme_prior.clamp_min(1e-4).log()
+
+    def recognise(self, phonemes: Tensor) -> list[int]:
+        """Phoneme numbers of the best path through log-probabilities (T, symbols).
+
+        More of the prior is taken off than in training: on dev of the starter set, 0.3 makes 80 % errors, 0.5 49 %.
+        """
+        return greedy(phonemes - self.config.recognition_prior * self.phoneme_prior.clamp_min(1e-4).log())
 
     def _blocks(self, x: Tensor, layers: int | None = None) -> list[Tensor]:
         hidden = []

@@ -120,10 +120,11 @@ class ListenerTraining:
             batch = self._collate(spoken).to(next(listener.parameters()).device)
             heard = listener(batch.waves, batch.lengths)
             steps = listener.steps(batch.lengths)
-            for kind, scores in (("phonemes", listener.unpeaked(heard.phonemes)), ("characters", heard.characters)):
+            for kind, scores in (("phonemes", heard.phonemes), ("characters", heard.characters)):
                 symbols = getattr(self.config, kind)
+                best = listener.recognise if kind == "phonemes" else greedy
                 for row, length, one in zip(scores, steps, spoken, strict=True):
-                    guess = [symbols[i] for i in greedy(row[:length])]
+                    guess = [symbols[i] for i in best(row[:length])]
                     target = getattr(one, kind)
                     wrong[kind] += torchaudio.functional.edit_distance(guess, target)
                     total[kind] += len(target)
