@@ -11,7 +11,7 @@ def units(
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     codec: Annotated[str, typer.Option(help="Codec: a shipped name, a model folder or a run.")] = "speech-16k",
     listener: Annotated[str, typer.Option(help="Listener that aligns: a name or folder.")] = "listener-16k",
-    max_bad: Annotated[float, typer.Option("--max_bad", help="Largest share of utterances that may fail to align.")] = 0.1,
+    max_bad: Annotated[float, typer.Option("--max_bad", help="Largest share that may fail to align.")] = 0.1,
 ) -> None:
     """Write the units a TTS learns from: codec latents and codes, and when each phoneme is said.
 
