@@ -26,7 +26,7 @@ if [[ -z ${VIRTUAL_ENV:-} && -x $steps_root/.venv/bin/speechgen-stages ]]; then
   PATH=$steps_root/.venv/bin:$PATH
 fi
 
-# The memory and thread settings that every command inherits belong here.
+# Settings of memory and threads that every command shall inherit are exported here (see docs/training.md).
 
 stop() {
   printf '%s: error: %s\n' "$steps_program" "$1" >&2
