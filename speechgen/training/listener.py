@@ -173,7 +173,7 @@ class ListenerTraining:
                 start = int(draw.integers(max(1, steps - longest)))
                 frames[row, start : start + int(draw.integers(longest + 1))] = 0
             for _ in range(self.task.band_masks):
-                low = int(draw.integers(mels - self.task.band_mask))
+                low = int(draw.integers(max(1, mels - self.task.band_mask)))
                 pairs[row, :, :, low : low + int(draw.integers(self.task.band_mask + 1))] = 0
         return frames
 
