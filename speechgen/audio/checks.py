@@ -72,7 +72,7 @@ def inspect_wave(wave: Tensor, sample_rate: int, name: str = "wave") -> AudioFac
     """Measure audio in memory, float (T,), as ``inspect_audio`` measures a file called ``name``."""
     info = AudioInfo(Path(name), sample_rate, 1, len(wave), "memory", "FLOAT")
     meter = _Meter(sample_rate)
-    for block in wave.detach().cpu().float().split(BLOCK):
+    for block in wave.detach().cpu().float().split(BLOCK) if len(wave) else ():
         meter.add(block[:, None].numpy())
     if not meter.samples:
         raise AudioError(f"{name}: holds no samples; record or export it again")

@@ -124,7 +124,8 @@ class Dnsmos:
     two thirds of its time on a second one (P.808) that nobody asked for.
     """
 
-    SAMPLES = int(9.01 * SPEECH_RATE)
+    SECONDS = 9.01
+    SAMPLES = int(SECONDS * SPEECH_RATE)
     OVERALL = np.poly1d([-0.06766283, 1.11546468, 0.04602535])
 
     def __init__(self):
@@ -141,8 +142,9 @@ class Dnsmos:
             raise Unscorable("DNSMOS: silence")
         while len(wave) < self.SAMPLES:
             wave = np.append(wave, wave)
-        starts = range(0, len(wave) - self.SAMPLES + 1, SPEECH_RATE)
-        windows = [wave[start : start + self.SAMPLES][None] for start in starts]
+        # Counted as the published script does, which leaves out the last window of some lengths.
+        count = int(len(wave) // SPEECH_RATE - self.SECONDS) + 1
+        windows = [wave[i * SPEECH_RATE :][: self.SAMPLES][None] for i in range(count)]
         overall = [self.session.run(None, {"input_1": window})[0][0][2] for window in windows]
         return float(np.mean(self.OVERALL(np.array(overall))))
 

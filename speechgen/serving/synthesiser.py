@@ -160,7 +160,9 @@ class Synthesiser:
             for block in session:
                 first_audio = first_audio or time.perf_counter() - started
                 blocks.append(block)
-            made.append(Take(torch.cat(blocks), seed + number, session.spans))
+            # A model that stops at once has said nothing; that is a short take, not an error.
+            wave = torch.cat(blocks) if blocks else torch.zeros(0)
+            made.append(Take(wave, seed + number, session.spans))
             told |= dict.fromkeys(session.warnings)
         seconds = sum(len(take.wave) for take in made) / self.sample_rate
         speed = seconds / (time.perf_counter() - started)

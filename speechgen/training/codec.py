@@ -93,7 +93,8 @@ class CodecTraining:
     ) -> tuple[Tensor, dict[str, float]]:
         if player == "discriminators":
             kind = self.task.adversarial.kind
-            loss = discriminator_losses(self.players["discriminators"], batch, self._made, kind)["discriminator"]
+            with self._exact(batch):
+                loss = discriminator_losses(self.players["discriminators"], batch, self._made, kind)["discriminator"]
             return loss, {"loss": loss.item()}
         codec = self.players["codec"]
         self._freeze(codec, step)
@@ -102,13 +103,9 @@ class CodecTraining:
         if self.perceptual is not None:
             losses["perceptual"] = self.perceptual(made, batch)
         if self._adversarial(step):
-            extra = generator_losses(
-                self.players["discriminators"],
-                batch,
-                made,
-                self.task.adversarial.kind,
-                "feature_matching" in self.weights,
-            )
+            kind, matching = self.task.adversarial.kind, "feature_matching" in self.weights
+            with self._exact(batch):
+                extra = generator_losses(self.players["discriminators"], batch, made, kind, matching)
             losses |= {name: loss for name, loss in extra.items() if name in self.weights}
             self._made = made.detach()
         if self.balancer:
@@ -144,6 +141,12 @@ class CodecTraining:
                     shown.pictures[version] = spectrogram_pair(wave[0, 0].cpu(), made[0, 0].cpu(), self.sample_rate)
         shown.scalars = sums
         return shown
+
+    @staticmethod
+    def _exact(batch: Tensor) -> torch.autocast:
+        # float32 against discriminators: of their narrow convolutions oneDNN makes bf16 weight gradients that are now
+        # and then garbage (norms of 1e9 to infinity, other ones at each run).
+        return torch.autocast(batch.device.type, enabled=False)
 
     def state(self) -> dict:
         return {"balancer": self.balancer.state_dict() if self.balancer else {}}

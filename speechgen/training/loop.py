@@ -21,6 +21,8 @@ from speechgen.training.checkpoint import list_checkpoints, load_checkpoint, sav
 from speechgen.training.facts import write_facts
 from speechgen.training.machine import describe_machine
 
+HOPELESS = 5  # steps of a log line, none of which had a finite gradient: more of them would not help
+
 
 class TrainConfig(Config):
     """How weights change: the same keys for every model."""
@@ -213,7 +215,7 @@ def _synchronise(accelerator: Accelerator, player: nn.Module) -> None:
 
 def _check_skipped(window: dict[str, list[float]], steps: int, exp: Path) -> None:
     for key, values in window.items():
-        if key.endswith("skipped_steps") and len(values) == steps:
+        if key.endswith("skipped_steps") and len(values) == steps >= HOPELESS:
             raise UserError(
                 f"{exp}: {steps} steps in a row had no finite gradient; lower training.learning_rate and rerun"
             )

@@ -88,19 +88,6 @@ def test_a_voice_is_exported_listed_and_spoken_in(
     assert (tmp_path / "named.wav").read_bytes() == (tmp_path / "voice.wav").read_bytes()
 
 
-def test_without_a_prompt_the_shipped_voice_speaks_where_it_fits(
-    shell: Shell, tts: Path, prompt_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(voices, "VOICES", tmp_path)
-    common = ("say", "The dog.", "--model", tts, *QUICK, "-o")
-    _, err = shell(*common, tmp_path / "none.wav")
-    assert "warning: the voice kathleen is not for this model" in err
-    shell("voice", "export", prompt_file, "-o", tmp_path / "kathleen.voice", "--model", tts)
-    _, err = shell(*common, tmp_path / "kathleen.wav")
-    assert err == ""
-    assert (tmp_path / "none.wav").read_bytes() != (tmp_path / "kathleen.wav").read_bytes()
-
-
 def test_faults_of_the_prompt_are_warnings(shell: Shell, tts: Path, prompt_file: Path, tmp_path: Path) -> None:
     wave, rate = read_audio(prompt_file)
     write_audio(tmp_path / "two.wav", torch.stack([wave, wave]), rate)

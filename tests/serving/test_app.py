@@ -172,12 +172,6 @@ def test_an_upload_has_a_limit(page: Page) -> None:
     assert page.upload("big.wav", bytes(2 * 2**20)).status_code == 413
 
 
-def test_a_port_in_use_is_refused_in_one_line(page: Page) -> None:
-    port = page.client.base_url.port
-    with pytest.raises(UserError, match=f"127.0.0.1:{port}: cannot be served"):
-        serving_app.launch(page.app.__class__(analytics_enabled=False), "127.0.0.1", port, 1, wait=False)
-
-
 def test_nothing_outside_this_machine_was_contacted(page: Page) -> None:
     assert page.contacted
     assert {address[0] for address in page.contacted if isinstance(address, tuple)} <= {"127.0.0.1", "::1"}

@@ -33,7 +33,7 @@ def ignore(warning: str) -> None:
     pass
 
 
-@pytest.mark.parametrize("kind", ["tts", "tts-codes", "tts-attention"])
+@pytest.mark.parametrize("kind", ["tts", "tts-codes"])
 def test_every_kind_of_model_speaks(kind: str, tiny_models: Path, prompt_file: Path) -> None:
     synth = speechgen.load(str(tiny_models / kind))
     for voice in (None, synth.voice(prompt_file)):
@@ -138,8 +138,6 @@ def test_a_prompt_with_its_transcript_knows_each_frame(
     assert (voice.symbols >= 0).all() and len(voice.symbols) == len(voice.latents)
     spelled = [synth.tts.config.symbols[n - 1] for n in torch.unique_consecutive(voice.symbols)]
     assert spelled[0] == spelled[-1] == " " and "f" in spelled
-    with_transcript = synth.say(TEXT, voice, drawing=QUICK).wave
-    assert not torch.equal(with_transcript, synth.say(TEXT, synth.voice(prompt_file), drawing=QUICK).wave)
 
 
 @pytest.mark.parametrize("transcript", ["The quick brown fox jumps over the lazy dog. " * 8, "The fox."])

@@ -1,0 +1,123 @@
+"""speechgen codec: encode, decode, info; eval with its reports; wrong uses."""
+
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from speechgen.audio.files import read_audio, write_audio
+from speechgen.cli import app
+from speechgen.errors import UserError
+
+
+def call(*words, status=0):
+    done = CliRunner().invoke(app, ["codec", *map(str, words)])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == status, done.output
+    return done.output
+
+
+@pytest.fixture
+def clip(tmp_path, prompt_file):
+    """A second and a bit of the prompt."""
+    wave, rate = read_audio(prompt_file)
+    write_audio(tmp_path / "clip.wav", wave[: int(1.23 * rate)], rate)
+    return tmp_path / "clip.wav"
+
+
+@pytest.fixture
+def codec(tiny_models):
+    return tiny_models / "codec"
+
+
+def test_there_and_back(tmp_path, clip, codec):
+    said = call("encode", clip, tmp_path / "clip.sgc", "--kbps", 0.4, "--model", codec)
+    size = (tmp_path / "clip.sgc").stat().st_size
+    assert f"{size} bytes, 1.23 s" in said
+    call("decode", tmp_path / "clip.sgc", tmp_path / "back.wav", "--model", codec)
+    original, rate = read_audio(clip)
+    back, back_rate = read_audio(tmp_path / "back.wav")
+    assert (len(back), back_rate) == (len(original), rate)
+    said = call("info", tmp_path / "clip.sgc")
+    assert "model: codec" in said and "1.23 s at 16000 Hz" in said and "codes: 2 of 16" in said
+    assert "damage: none" in said
+
+
+def test_what_the_file_gives_is_what_the_codec_gives(tmp_path, clip, codec):
+    import speechgen
+
+    call("encode", clip, tmp_path / "clip.sgc", "--kbps", 0.6, "--model", codec)
+    call("decode", tmp_path / "clip.sgc", tmp_path / "back.wav", "--model", codec)
+    model = speechgen.load(str(codec))
+    wave, _ = read_audio(clip)
+    with torch.no_grad():
+        expected = model.decode(model.encode(wave[None, None]))[0, 0, : len(wave)].clamp(-1, 1)
+    torch.testing.assert_close(read_audio(tmp_path / "back.wav")[0], expected, atol=1e-3, rtol=0)
+
+
+def test_a_damaged_file_is_decoded_up_to_the_damage(tmp_path, codec, prompt_file):
+    call("encode", prompt_file, tmp_path / "a.sgc", "--kbps", 0.4, "--model", codec)
+    content = bytearray((tmp_path / "a.sgc").read_bytes())
+    content[-3] ^= 0xFF
+    (tmp_path / "a.sgc").write_bytes(content)
+    said = call("decode", tmp_path / "a.sgc", tmp_path / "a.wav", "--model", codec, status=1)
+    assert "block 2 is damaged: 4.00 of" in said
+    wave, rate = read_audio(tmp_path / "a.wav")
+    assert 3.9 < len(wave) / rate <= 4.0
+    assert "block 2 is damaged" in call("info", tmp_path / "a.sgc", status=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["encode", "CLIP", "out.sgc", "--kbps", "9", "--model", "CODEC"], "9 kbit/s: this codec has 0.2 to 0.6"),
+        (["encode", "CLIP", "out.sgc", "--kbps", "-1", "--model", "CODEC"], "-1 kbit/s: this codec has"),
+        (["encode", "nowhere.wav", "out.sgc", "--kbps", "0.4", "--model", "CODEC"], "nowhere.wav: no such file"),
+        (["encode", "CLIP", "out.sgc", "--model", "LISTENER"], "is no codec"),
+        (["encode", "CLIP", "out.sgc", "--model", "nothing"], "nothing: no model of that name"),
+        (["decode", "CLIP", "out.wav"], "is no .sgc file"),
+        (["info", "nowhere.sgc"], "nowhere.sgc: cannot be read"),
+        (["eval", "nowhere", "--out", "x", "--model", "CODEC"], "nowhere: no such file or folder"),
+        (["eval", "CLIP", "--out", "x", "--metrics", "pesq"], "'pesq'; did you mean 'pesq_wb'"),
+        (["eval", "CLIP", "--out", "x", "--kbps", "fast", "--model", "CODEC"], "--kbps fast: expected numbers"),
+        (["eval", "CLIP", "--out", "x", "--baselines", "mp3", "--model", "CODEC"], "no baseline 'mp3'"),
+        (["score", "nowhere"], "run the generate stage first"),
+    ],
+)
+def test_wrong_uses_are_one_sentence(tmp_path, clip, codec, words, message, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"CLIP": clip, "CODEC": codec, "LISTENER": codec.parent / "listener"}
+    with pytest.raises(UserError, match=message):
+        call(*(names.get(word, word) for word in words))
+    assert not (tmp_path / "out.sgc").exists()
+
+
+def test_codes_of_other_weights_are_refused(tmp_path, clip, codec):
+    call("encode", clip, tmp_path / "clip.sgc", "--kbps", 0.4, "--model", codec)
+    content = (tmp_path / "clip.sgc").read_bytes()
+    from speechgen.tokenizers.sgc import unpack_sgc, write_sgc
+
+    file = unpack_sgc(content)
+    write_sgc(tmp_path / "other.sgc", file.codes, file.header.model_copy(update={"weights": "0" * 12}))
+    with pytest.raises(UserError, match="coded by 'codec' with weights 000000000000"):
+        call("decode", tmp_path / "other.sgc", tmp_path / "x.wav", "--model", codec)
+
+
+def test_eval_writes_reports_and_results(tmp_path, clip, codec):
+    out = tmp_path / "report"
+    words = ["eval", clip, "--model", codec, "--kbps", "0.2,0.6", "--baselines", "opus:8", "--out", out]
+    said = call(*words, "--metrics", "stoi,si_sdr,mel", "--results", tmp_path / "RESULTS.md")
+    report = json.loads((out / "report.json").read_text())
+    names = ["recording", "codec-0.2k", "codec-0.6k", "opus-8k"]
+    assert [system["name"] for system in report["systems"]] == names
+    for system in report["systems"]:
+        assert {"name", "kbps", "n", "failed", "stoi", "si_sdr", "mel"} <= set(system)
+        assert (system["n"], system["failed"]) == (1, 0)
+    coded = (out / "codec-0.6k" / "bytes.json").read_text()
+    assert report["systems"][2]["kbps"] == pytest.approx(json.loads(coded)["utterances"]["clip"]["bytes"] * 8e-3 / 1.23)
+    assert (out / "report.html").exists() and "report.html" in said
+    assert "| opus-8k |" in (tmp_path / "RESULTS.md").read_text()
+    again = call(*words, "--metrics", "stoi,si_sdr,mel")
+    assert "3 systems" in again

@@ -1,0 +1,82 @@
+"""speechgen dump units: what a TTS learns from, made by a codec and a listener of random weights."""
+
+import numpy as np
+import pytest
+import torch
+
+from speechgen.data.shards import Example, read_shards
+from speechgen.data.units import DONE, read_units
+from speechgen.models.align import align
+from speechgen.models.dump import dump_units
+from speechgen.models.load import load, unit_fingerprint
+
+
+@pytest.fixture
+def dump(run, spoken_dir, tmp_path):
+    assert run("dump", "audio", spoken_dir, tmp_path / "dump", "--sample_rate", "16000")[0] == 0
+    return tmp_path / "dump"
+
+
+def test_units_are_latents_codes_and_durations(run, dump, tiny_models, tmp_path):
+    out = tmp_path / "units"
+    models = "--codec", tiny_models / "codec", "--listener", tiny_models / "listener"
+    status, said, _ = run("dump", "units", dump, out, *models)
+    assert status == 0 and "4 utterances, 0 skipped" in said
+    codec, listener = load(tiny_models / "codec"), load(tiny_models / "listener")
+    assert f'"codec": "{unit_fingerprint(codec)}"' in (out / DONE).read_text()
+    examples = read_shards(dump)
+    for one, example in zip(read_units(out), examples, strict=True):
+        assert (one.id, one.speaker, one.language, one.text) == (
+            example.id,
+            example.speaker,
+            example.language,
+            example.text,
+        )
+        wave = torch.from_numpy(example.audio / np.float32(32768))
+        latents = codec.latents(wave[None, None])[0]
+        assert one.latents.dtype == np.float16 and one.latents.shape == latents.shape
+        torch.testing.assert_close(torch.from_numpy(one.latents).float(), latents, atol=2e-3, rtol=2e-3)
+        assert np.array_equal(one.codes, codec.encode(wave[None, None]).values[0].T.numpy())
+        assert one.symbols[0] == one.symbols[-1] == " "
+        assert one.durations.sum() == one.frames and (one.durations >= 1).all()
+        expected = align(listener, wave, one.symbols).frames(one.frames, codec.frame_rate)[1]
+        assert np.array_equal(one.durations, expected)
+
+
+def test_what_cannot_be_aligned_is_named_and_bounded(run, spoken_dir, tiny_models, tmp_path):
+    text = (spoken_dir / "text").read_text(encoding="utf-8")
+    text = text.replace("Joy.", " ".join(["joy"] * 200)).replace("A quick fox!", "你好")
+    (spoken_dir / "text").write_text(text, encoding="utf-8")
+    run("dump", "audio", spoken_dir, tmp_path / "dump")
+    models = "--codec", tiny_models / "codec", "--listener", tiny_models / "listener"
+    status, _, told = run("dump", "units", tmp_path / "dump", tmp_path / "units", *models)
+    assert status == 2 and "2 of 4 utterances failed, more than --max_bad 0.1" in told
+    assert "skipped mini01-02: " in told and "do not fit into" in told and "skipped kathleen-01: " in told
+    status, said, _ = run("dump", "units", tmp_path / "dump", tmp_path / "units", *models, "--max_bad", "0.6")
+    assert status == 0 and "2 utterances, 2 skipped" in said
+    assert [one.id for one in read_units(tmp_path / "units")] == ["kathleen-00", "mini02-03"]
+
+
+def test_a_dump_that_is_missing(run, tiny_models, tmp_path):
+    status, _, told = run("dump", "units", tmp_path / "nowhere", tmp_path / "units", "--codec", tiny_models / "codec")
+    assert status == 2 and "nowhere: is no finished dump" in told
+
+
+def test_more_symbols_than_frames_is_a_skip(tiny_models):
+    """A codec of few frames a second may have fewer than there are phonemes, though the listener has enough."""
+    codec, listener = load(tiny_models / "codec"), load(tiny_models / "listener")
+    audio = (3000 * np.sin(np.arange(16000) / 9)).astype(np.int16)
+    example = Example("x", "s", "the lazy dog", "en", 16000, audio)
+    codec.latents = lambda wave: torch.zeros(1, 5, 8)
+    skipped: dict[str, str] = {}
+    done = []
+    assert list(dump_units(codec, listener, [example], skipped.__setitem__, lambda: done.append(1))) == []
+    assert "phonemes in 5 frames" in skipped["x"] and done == [1]
+
+
+def test_audio_at_another_rate_is_resampled_for_each_model(tiny_models):
+    codec, listener = load(tiny_models / "codec"), load(tiny_models / "listener")
+    audio = (3000 * np.sin(np.arange(24000) / 9)).astype(np.int16)
+    example = Example("x", "s", "the lazy dog", "en", 24000, audio)
+    (one,) = dump_units(codec, listener, [example], lambda id, reason: pytest.fail(reason))
+    assert one.frames == codec.latents(torch.zeros(1, 1, 16000)).shape[1]

@@ -1,0 +1,185 @@
+"""`speechgen data import`: the prepare steps of the known corpora, on corpora of the same form."""
+
+import re
+
+import numpy as np
+import pytest
+import soundfile
+
+from speechgen.data.kaldi import DataDir, Utterance
+from speechgen.data.splits import hold_out
+
+
+def put(folder, split, rows, **more):
+    """Write a data directory by hand; rows: {id: (speaker, text)}; the audio is one short file."""
+    (folder / split).mkdir(parents=True)
+    (folder / "audio").mkdir(exist_ok=True)
+    soundfile.write(folder / "audio" / "a.flac", 0.1 * np.ones(1600), 16000)
+    tables = {
+        "wav.scp": dict.fromkeys(rows, "audio/a.flac"),
+        "text": {id: text for id, (_, text) in rows.items()},
+        "utt2spk": {id: speaker for id, (speaker, _) in rows.items()},
+        **more,
+    }
+    for name, table in tables.items():
+        (folder / split / name).write_text("".join(f"{key} {table[key]}\n" for key in sorted(table)))
+
+
+@pytest.fixture
+def corpora(tmp_path):
+    """The four corpora side by side, small."""
+    ocean = {"000010011": ("0001", "WE CALL IT BEAR"), "000030012": ("0003", "IT'S MARK")}
+    for split in ("train", "dev", "test"):
+        put(tmp_path / "speechocean762", split, ocean, spk2age={"0001": "6", "0003": "9"})
+    takes = {
+        f"kathleen-arctic_a{number:04d}_{1592700000 + take}": ("kathleen", f"Sentence {number}, please.")
+        for number in range(100)
+        for take in range(1 + number % 3)
+    }
+    put(tmp_path / "kathleen", "train", takes)
+    put(tmp_path / "kathleen", "test", {"kathleen-arctic_b0001_1": ("kathleen", "Another one.")})
+    german = {f"kerstin-de_rhasspy-{number:04d}": ("kerstin", f"Satz {number // 2}.") for number in range(200)}
+    put(tmp_path / "kerstin", "train", german)
+    put(tmp_path / "kerstin", "test", {"kerstin-de_rhasspy-9999": ("kerstin", "Noch einer.")})
+    digits = {
+        f"{who}-{digit}-{take}": (who, name)
+        for who in ("theo", "lucas")
+        for digit, name in enumerate(("zero", "one", "two"))
+        for take in range(5, 12)
+    }
+    put(tmp_path / "fsdd", "train", digits)
+    put(tmp_path / "fsdd", "test", {"theo-0-0": ("theo", "zero")})
+    return tmp_path
+
+
+def read(out):
+    return {split: DataDir.read(out / split).utterances for split in ("train", "dev", "test")}
+
+
+def test_speechocean762_gets_lower_case_text_and_ids_that_begin_with_their_speaker(run, corpora, tmp_path):
+    status, out, _ = run(
+        "data", "import", "speechocean762", "--corpus", corpora / "speechocean762", "--out", tmp_path / "out"
+    )
+    assert status == 0 and "2 utterances, 2 speakers" in out
+    first, second = read(tmp_path / "out")["train"]
+    assert (first.id, first.speaker) == ("speechocean762-0001-000010011", "speechocean762-0001")
+    assert first.text == "we call it bear" and second.text == "it's mark" and first.language == "en"
+    assert first.extras == {"spk2age": "6"} and first.path.exists()
+
+
+@pytest.mark.parametrize("name, language", [("kathleen", "en"), ("kerstin", "de")])
+def test_dev_sentences_are_held_out_of_train(run, corpora, tmp_path, name, language):
+    assert run("data", "import", name, "--corpus", corpora / name, "--out", tmp_path / "out")[0] == 0
+    splits = read(tmp_path / "out")
+    texts = {split: {one.text for one in splits[split]} for split in splits}
+    assert not texts["dev"] & texts["train"]
+    assert 40 <= len(splits["dev"]) <= 43 and len(splits["train"]) + len(splits["dev"]) in (199, 200)
+    assert {one.language for split in splits.values() for one in split} == {language}
+
+
+def test_fsdd_dev_is_held_out_by_take(run, corpora, tmp_path):
+    assert run("data", "import", "fsdd", "--corpus", corpora / "fsdd", "--out", tmp_path / "out")[0] == 0
+    splits = read(tmp_path / "out")
+    assert {one.id.rsplit("-", 1)[1] for one in splits["dev"]} == {"5", "6", "7"}
+    assert len(splits["dev"]) == 18 and len(splits["train"]) == 24 and len(splits["test"]) == 1
+
+
+def test_starter_joins_three_corpora_with_unique_ids(run, corpora, tmp_path):
+    status, out, _ = run("data", "import", "starter", "--corpus", corpora, "--out", tmp_path / "out")
+    splits = read(tmp_path / "out")
+    everything = [one for split in ("train", "dev") for one in splits[split]]
+    ids = [one.id for one in everything if not one.id.startswith("speechocean762")]
+    assert status == 0 and len(set(ids)) == len(ids) == 399
+    assert {one.speaker for one in everything} == {
+        "kathleen", "kerstin", "speechocean762-0001", "speechocean762-0003",
+    }  # fmt: skip
+    assert {one.language for one in everything if one.speaker == "kerstin"} == {"de"}
+    assert all(one.path.exists() and one.id.startswith(one.speaker) for one in everything)
+    assert run("data", "check", tmp_path / "out" / "train")[0] == 0
+
+
+def test_a_second_import_gives_the_same(run, corpora, tmp_path):
+    for out in ("one", "two"):
+        assert run("data", "import", "starter", "--corpus", corpora, "--out", tmp_path / out)[0] == 0
+    for path in (tmp_path / "one").rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name, corpus, told",
+    [
+        ("kathlen", "kathleen", "did you mean 'kathleen'"),
+        ("kathleen", "nowhere", "no such folder.*kathleen's train/ and test/"),
+        ("kathleen", ".", "holds no train/"),
+        ("starter", "kathleen", "holds no speechocean762/.*speechocean762, kathleen, kerstin side by side"),
+        ("starter", "nowhere", "side by side"),
+    ],
+)
+def test_a_wrong_name_or_folder_is_told(run, corpora, tmp_path, name, corpus, told):
+    status, _, err = run("data", "import", name, "--corpus", corpora / corpus, "--out", tmp_path / "out")
+    assert status == 2 and re.search(told, err) and err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_takes_whose_words_agree_stay_on_one_side(tmp_path):
+    def take(id, text):
+        return Utterance(id, tmp_path, text, "s", "en")
+
+    # a1 and a2 share an id stem; a2 and b1 share their words: all three are one sentence.
+    takes = [take("a-1", "One."), take("a-2", "two"), take("b-1", "Two!"), take("c-1", "three"), take("d-1", "four")]
+    for count in (1, 2, 3, 4):
+        train, dev = hold_out(takes, lambda one: one.id[0], count)
+        assert len({one.id in ("a-1", "a-2", "b-1") for one in dev if one.id[0] in "ab"}) <= 1
+        sides = {side for side, group in (("train", train), ("dev", dev)) for one in group if one.id[0] in "ab"}
+        assert len(sides) == 1 and len(train) + len(dev) == 5
+    shuffled = hold_out(takes[::-1], lambda one: one.id[0], 2)
+    assert {one.id for one in shuffled[1]} == {one.id for one in hold_out(takes, lambda one: one.id[0], 2)[1]}
+
+
+def test_a_kaldi_corpus_of_ones_own_gets_the_splits_that_it_lacks(run, corpora, tmp_path):
+    (corpora / "kerstin" / "train").rename(corpora / "train")
+    (corpora / "kerstin" / "audio").rename(corpora / "audio")
+    status, out, _ = run("data", "import", "kaldi", "--corpus", corpora, "--language", "de", "--out", tmp_path / "out")
+    splits = read(tmp_path / "out")
+    assert status == 0 and [len(splits[split]) for split in ("train", "dev", "test")] == [162, 20, 18]
+    assert not {one.text for one in splits["train"]} & {one.text for one in splits["dev"] + splits["test"]}
+    assert {one.language for one in splits["train"]} == {"de"} and splits["train"][0].path.exists()
+
+
+def test_a_folder_of_recordings_and_texts_is_a_corpus(run, tmp_path):
+    for who in ("Ann Lee", "bob"):
+        (tmp_path / "mine" / who / "day 1").mkdir(parents=True)
+        for number in range(10):
+            path = tmp_path / "mine" / who / "day 1" / f"take {number}.wav"
+            soundfile.write(path, 0.1 * np.sin(np.arange(16000) / 9), 16000)
+            path.with_suffix(".txt").write_text(f"\ufeffSentence {who}\nnumber {number}.\n")
+    status, _, _ = run("data", "import", "folder", "--corpus", tmp_path / "mine", "--out", tmp_path / "out")
+    splits = read(tmp_path / "out")
+    assert status == 0 and {len(splits["dev"]), len(splits["test"])} <= {1, 2} and sum(map(len, splits.values())) == 20
+    first = min((one for split in splits.values() for one in split), key=lambda one: one.id)
+    assert (first.id, first.speaker, first.text) == ("Ann_Lee-day_1-take_0", "Ann_Lee", "Sentence Ann Lee number 0.")
+    assert run("data", "check", tmp_path / "out" / "train")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "name, told",
+    [("folder", "holds no recordings"), ("kaldi", "holds no train/"), ("folder2", "did you mean 'folder'")],
+)
+def test_a_folder_without_a_corpus_is_told(run, tmp_path, name, told):
+    (tmp_path / "empty").mkdir()
+    status, _, err = run("data", "import", name, "--corpus", tmp_path / "empty", "--out", tmp_path / "out")
+    assert status == 2 and told in err and err.count("\n") == 1
+
+
+def test_a_recording_without_text_is_named(run, tmp_path):
+    (tmp_path / "mine").mkdir()
+    for name in "abcdef":
+        soundfile.write(tmp_path / "mine" / f"{name}.wav", 0.1 * np.sin(np.arange(16000) / 9), 16000)
+    status, _, err = run("data", "import", "folder", "--corpus", tmp_path / "mine", "--out", tmp_path / "out")
+    assert status == 2 and "a.wav has no a.txt" in err
+    for name in "abcde":
+        (tmp_path / "mine" / f"{name}.txt").write_text(f"sentence {name}")
+    assert run("data", "import", "folder", "--corpus", tmp_path / "mine", "--out", tmp_path / "out")[0] == 0
+    reports = [run("data", "check", tmp_path / "out" / split)[1] for split in ("train", "dev", "test")]
+    assert sum("bad: mine-f: has no text" in report for report in reports) == 1

@@ -1,0 +1,47 @@
+from dataclasses import dataclass
+
+import pytest
+
+from speechgen.data.corpora import CORPORA
+from speechgen.data.origins import ORIGINS, corpus_of, summarise_corpora
+
+
+@dataclass
+class Spoken:
+    speaker: str
+    language: str
+    seconds: float
+
+
+@pytest.mark.parametrize(
+    ("speaker", "corpus"),
+    [
+        ("kathleen", "kathleen"),
+        ("speechocean762-0001", "speechocean762"),
+        ("mini03", "mini"),
+        ("1089", ""),
+        ("ann", ""),
+    ],
+)
+def test_the_corpus_of_a_speaker(speaker, corpus):
+    assert corpus_of(speaker) == corpus
+
+
+def test_a_summary_of_corpora():
+    spoken = [
+        Spoken("kathleen", "en", 1800.0),
+        Spoken("mini01", "en", 360.0),
+        Spoken("mini02", "de", 360.0),
+        Spoken("ann", "fr", 36.0),
+    ]
+    assert summarise_corpora(spoken) == [
+        {"name": "", "hours": 0.01, "utterances": 1, "speakers": 1, "languages": ["fr"]},
+        {"name": "kathleen", "hours": 0.5, "utterances": 1, "speakers": 1, "languages": ["en"]},
+        {"name": "mini", "hours": 0.2, "utterances": 2, "speakers": 2, "languages": ["de", "en"]},
+    ]
+    assert summarise_corpora([]) == []
+
+
+def test_corpora_of_the_starter_set_have_a_licence_and_a_page():
+    for name in ("speechocean762", "kathleen", "kerstin"):
+        assert name in CORPORA and ORIGINS[name].licence and ORIGINS[name].page.startswith("https://")

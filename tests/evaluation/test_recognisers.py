@@ -1,0 +1,56 @@
+"""Recognisers and error counts."""
+
+import pytest
+import torch
+
+from speechgen.data.espeak import Espeak, EspeakVoice
+from speechgen.errors import UserError
+from speechgen.evaluation.recognisers import Errors, PocketSphinx, count_errors, load_recogniser, spoken_words
+
+
+def test_errors_by_hand():
+    assert count_errors("The cat sat.", "the cat sat") == Errors(0, 3, 0, 11)
+    # One word wrong, one added: two errors of three words.
+    found = count_errors("The cat sat.", "the bat sat down")
+    assert (found.word_errors, found.words) == (2, 3)
+    assert (found.character_errors, found.characters) == (6, 11)
+
+
+def test_case_punctuation_hyphens_and_digits_do_not_count():
+    assert count_errors("It's a well-known fact: 3 of 4!", "it's a well known fact three of four").word_errors == 0
+    assert spoken_words("'Tis the Bären-Haus' roof -- _no_") == "tis the bären haus roof no"
+
+
+def test_nothing_heard_is_all_wrong():
+    found = count_errors("Two words.", "")
+    assert (found.word_errors, found.character_errors) == (2, found.characters)
+
+
+def test_german_is_counted_in_german():
+    assert count_errors("Ich habe 3 Äpfel.", "ich habe drei äpfel", "de").word_errors == 0
+
+
+def test_a_text_with_nothing_to_say_is_refused():
+    with pytest.raises(UserError, match="nothing to say"):
+        count_errors("...", "hello")
+
+
+def test_pocketsphinx_hears_the_same_whatever_came_before():
+    sphinx = PocketSphinx()
+    noise = 0.1 * torch.randn(16000, generator=torch.Generator().manual_seed(0))
+    tone = 0.3 * torch.sin(torch.arange(24000) * 0.1)
+    first = sphinx.transcribe(noise, 16000)
+    sphinx.transcribe(tone, 16000)
+    assert sphinx.transcribe(noise, 16000) == first
+    assert isinstance(first, str)
+
+
+def test_a_listener_reads_its_characters(tiny_models):
+    recogniser = load_recogniser(str(tiny_models / "listener"))
+    heard = recogniser.transcribe(torch.randn(16000, generator=torch.Generator().manual_seed(0)), 16000)
+    assert set(heard) <= {"a"}
+
+
+def test_what_is_no_recogniser_is_named(tiny_models):
+    with pytest.raises(UserError, match="is no listener"):
+        load_recogniser(str(tiny_models / "codec"))

@@ -1,0 +1,93 @@
+"""How the codec is trained: which losses, who plays when, what stays frozen, what codebooks need."""
+
+import pytest
+import torch
+
+from speechgen.losses.perceptual import ListenerLayers, PerceptualConfig, PerceptualLoss
+from speechgen.models.listener import Listener, ListenerConfig
+from speechgen.training.codec import CodecTraining
+from speechgen.training.loop import train
+
+
+def test_the_loss_falls_on_a_tiny_problem(build, config, tmp_path, left_behind):
+    task = build("codec", adversarial=0.0, feature_matching=0.0)
+    train(task, config(60, log_every=10, learning_rate=1e-2), tmp_path)
+    total = [value for _, value in left_behind(tmp_path)[1]["codec/total"]]
+    assert total[-1] < 0.8 * total[0]
+
+
+def test_discriminators_enter_when_they_should(build):
+    task = build("codec")
+    assert [task.turns(step) for step in (2, 3)] == [["codec"], ["codec", "discriminators"]]
+    silent = build("codec", adversarial=0.0, feature_matching=0.0)
+    assert silent.turns(100) == ["codec"] and set(silent.players) == {"codec"}
+
+
+@pytest.mark.parametrize("balance", [True, False])
+def test_each_loss_is_logged_alone(balance, build):
+    task = build("codec", balance=balance)
+    generator = torch.Generator().manual_seed(0)
+    batch = task.batch(0, 0, 1)
+    early = task.losses("codec", batch, 0, generator)[1]
+    assert {"waveform", "stft", "mel"} == early.keys()
+    late = [task.losses("codec", batch, step, generator)[1] for step in (3, 3, 3)][-1]
+    surface, opponents = {"waveform", "stft", "mel"}, {"adversarial", "feature_matching"}
+    bottleneck = {"codebook", "commitment", "tie", "perplexity", "codes_in_use"}
+    assert late.keys() == surface | opponents | bottleneck
+    assert all(value == value for value in late.values())
+
+
+def test_a_frozen_encoder_and_its_codes_stay_while_the_decoder_learns(build, config, tmp_path, left_behind):
+    train(build("codec", freeze_encoder=True), config(8), tmp_path, until=3)
+    before = left_behind(tmp_path)[0]["weights"]
+    train(build("codec", freeze_encoder=True), config(8), tmp_path)
+    after = left_behind(tmp_path)[0]["weights"]
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    trained = {name.removeprefix("codec.safetensors/") for name in changed if name.startswith("codec.safetensors/")}
+    assert any(name.startswith("decoder.") for name in trained)
+    assert not [name for name in trained if name.startswith("encoder.") or "levels" in name]
+    assert not {"latent_mean", "latent_deviation"} & trained
+
+
+def test_the_discriminators_learn_nothing_from_the_codec_s_turn(build):
+    task = build("codec")
+    loss, _ = task.losses("codec", task.batch(0, 0, 1), 3, torch.Generator().manual_seed(0))
+    loss.backward()
+    assert all(parameter.grad is None for parameter in task.players["discriminators"].parameters())
+    loss, _ = task.losses("discriminators", task.batch(0, 0, 1), 3, torch.Generator())
+    task.players["codec"].zero_grad(set_to_none=True)
+    loss.backward()
+    assert all(parameter.grad is None for parameter in task.players["codec"].parameters())
+    assert any(parameter.grad is not None for parameter in task.players["discriminators"].parameters())
+
+
+def test_the_perceptual_loss_takes_part(build):
+    surfaces = build("codec", adversarial=0.0, feature_matching=0.0)
+    known = {"phonemes": ["_"], "characters": ["_"], "speakers": ["a"]}
+    config = ListenerConfig(sample_rate=4000, mels=10, hop=80, width=8, blocks=2, kernel=3, **known)
+    perceptual = PerceptualLoss(ListenerLayers(Listener(config), 4000), (0, 1))
+    values = surfaces.task.model_copy(update={"perceptual": PerceptualConfig(weight=0.5)})
+    examples = [build("example", number=n, seconds=0.3) for n in range(3)]
+    task = CodecTraining(surfaces.players["codec"], values, examples, examples[:1], perceptual)
+    logged = task.losses("codec", task.batch(0, 0, 1), 0, torch.Generator().manual_seed(0))[1]
+    assert logged["perceptual"] > 0
+    shown = task.evaluate({"codec": task.players["codec"]}, torch.Generator())
+    assert {f"{v}/{n}" for v in ("codes", "continuous") for n in ("waveform", "stft", "mel", "perceptual")} == set(
+        shown.scalars
+    )
+
+
+def test_an_evaluation_gives_something_to_hear_and_to_see(build):
+    task = build("codec")
+    shown = task.evaluate({"codec": task.players["codec"]}, torch.Generator())
+    assert set(shown.audio) == set(shown.pictures) == {"codes", "continuous"}
+    wave, rate = shown.audio["codes"]
+    assert wave.shape == (1200,) and rate == 4000 and shown.pictures["codes"].shape[2] == 3
+
+
+def test_ranks_share_a_batch(build):
+    task = build("codec")
+    whole = task.batch(4, 0, 1)
+    halves = [task.batch(4, rank, 2) for rank in range(2)]
+    assert torch.equal(torch.cat(halves).sort(0).values, whole.sort(0).values)
+    assert torch.equal(task.batch(4, 0, 1), whole) and not torch.equal(task.batch(5, 0, 1), whole)
