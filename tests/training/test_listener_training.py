@@ -11,7 +11,7 @@ from speechgen.training.loop import train
 
 
 def test_it_learns_to_hear_a_tiny_corpus(build, config, tmp_path):
-    task = build("listener", dropout=0.0, recognition_prior=0.3)
+    task = build("listener", dropout=0.0)
     train(task, config(200, learning_rate=1e-2, warmup=10, ema=0.9, log_every=50, bf16=False), tmp_path)
     scores = task.evaluate(task.players, torch.Generator()).scalars
     assert scores["phoneme_error"] < 0.7 and scores["cer"] < 0.7 and scores["speaker_accuracy"] > 0.6
