@@ -108,7 +108,7 @@ def train(
         step, extra = state["step"], state["extra"]
         draws = extra["generator"].view(-1, len(generator.get_state()))  # a row for each rank
         if rank < len(draws):
-            generator.set_state(draws[rank])
+            generator.set_state(draws[rank].clone())  # at an address of its own: a row of a loaded file can crash it
         task.load_state(extra["task"])
         window = extra.get("window", {})
         began -= extra.get("seconds", 0.0)
@@ -178,6 +178,9 @@ def train(
         checkpoint()
     if writer:
         writer.close()
+    # Ranks leave together and close their connections: one that finds its peers gone at exit can end in a crash.
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
