@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,6 +66,8 @@ def build_app(cloner: Cloner, comparer: Comparer) -> gr.Blocks:
 def launch(app: gr.Blocks, host: str, port: int, file_megabytes: int, wait: bool) -> str:
     """Serve the app, until it is interrupted if ``wait``; returns its address. Raises UserError for a port in use."""
     try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        socket.create_server((host, port), family=family).close()  # gradio half launches before it finds a port in use
         _, address, _ = app.launch(
             server_name=host,
             server_port=port,

@@ -88,6 +88,20 @@ def test_a_voice_is_exported_listed_and_spoken_in(
     assert (tmp_path / "named.wav").read_bytes() == (tmp_path / "voice.wav").read_bytes()
 
 
+def test_without_a_prompt_the_shipped_voice_speaks_if_it_fits_the_model(
+    shell: Shell, tts: Path, prompt_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(voices, "VOICES", tmp_path)
+    common = ("say", "The dog.", "--model", tts, *QUICK, "-o")
+    _, told = shell(*common, tmp_path / "none.wav")
+    assert told.startswith("warning: the voice kathleen is not for this model") and told.count("\n") == 1
+    shell("voice", "export", prompt_file, "-o", tmp_path / "kathleen.voice", "--model", tts)
+    assert shell(*common, tmp_path / "shipped.wav")[1] == ""
+    shell(*common, tmp_path / "named.wav", "--voice", "kathleen")
+    files = [(tmp_path / name).read_bytes() for name in ("none.wav", "shipped.wav", "named.wav")]
+    assert files[0] != files[1] == files[2]
+
+
 def test_faults_of_the_prompt_are_warnings(shell: Shell, tts: Path, prompt_file: Path, tmp_path: Path) -> None:
     wave, rate = read_audio(prompt_file)
     write_audio(tmp_path / "two.wav", torch.stack([wave, wave]), rate)

@@ -107,12 +107,14 @@ def test_an_unfinished_dump_is_refused(corpus, tmp_path):
         read_shards(tmp_path / "dump")
 
 
-@pytest.mark.parametrize("damage", ["missing shard", "garbage"])
+@pytest.mark.parametrize("damage", ["missing shard", "garbage", "cut"])
 def test_a_damaged_dump_is_told_in_one_line(corpus, tmp_path, damage):
     write_shards(DataDir.read(corpus / "set"), tmp_path / "dump", 16000, shard_size=4)
     last = tmp_path / "dump" / "recording.000001.tar"
     if damage == "garbage":
         last.write_bytes(b"no tar" * 1000)
+    elif damage == "cut":
+        last.write_bytes(last.read_bytes()[: last.stat().st_size // 2])
     else:
         last.unlink()
         (tmp_path / "dump" / "cuts.000001.jsonl").unlink()

@@ -1,9 +1,12 @@
 """Recognisers and error counts."""
 
+from pathlib import Path
+
+import gradio
 import pytest
 import torch
 
-from speechgen.data.espeak import Espeak, EspeakVoice
+from speechgen.audio.files import read_audio
 from speechgen.errors import UserError
 from speechgen.evaluation.recognisers import Errors, PocketSphinx, count_errors, load_recogniser, spoken_words
 
@@ -43,6 +46,12 @@ def test_pocketsphinx_hears_the_same_whatever_came_before():
     sphinx.transcribe(tone, 16000)
     assert sphinx.transcribe(noise, 16000) == first
     assert isinstance(first, str)
+
+
+def test_pocketsphinx_understands_plain_speech():
+    wave, rate = read_audio(Path(gradio.__file__).parent / "media_assets/audio/heath_ledger.mp3")
+    text = "If you're good at something, never do it for free."
+    assert count_errors(text, PocketSphinx().transcribe(wave, rate)) == Errors(0, 10, 0, 48)
 
 
 def test_a_listener_reads_its_characters(tiny_models):

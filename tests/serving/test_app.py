@@ -175,3 +175,9 @@ def test_an_upload_has_a_limit(page: Page) -> None:
 def test_nothing_outside_this_machine_was_contacted(page: Page) -> None:
     assert page.contacted
     assert {address[0] for address in page.contacted if isinstance(address, tuple)} <= {"127.0.0.1", "::1"}
+
+
+def test_a_port_in_use_is_one_line(page: Page) -> None:
+    port = page.client.base_url.port
+    with pytest.raises(UserError, match=f"127.0.0.1:{port}: cannot be served there.*--port"):
+        serving_app.launch(page.app, "127.0.0.1", port, file_megabytes=1, wait=False)

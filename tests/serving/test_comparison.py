@@ -46,6 +46,16 @@ def test_metrics_whose_package_is_missing_are_left_out(
     assert [name for name, _, _ in comparer.compare(str(prompt_file), 0.5).rows] == ["mel distance (dB)"]
 
 
+def test_a_metric_without_a_value_says_why(
+    comparer: Comparer, prompt_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "SHOWN", ("stoi", "mel"))
+    wave, rate = read_audio(prompt_file)
+    write_audio(tmp_path / "word.wav", wave[: rate // 5], rate)  # STOI wants 0.4 s of speech
+    (_, stoi, _), (_, mel, _) = comparer.compare(str(tmp_path / "word.wav"), comparer.bitrates()[0]).rows
+    assert stoi.startswith("none (") and float(mel) > 0
+
+
 def test_what_cannot_be_coded_is_refused(comparer: Comparer, prompt_file: Path, tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("not audio")
     write_audio(tmp_path / "silent.wav", torch.zeros(16000), 16000)

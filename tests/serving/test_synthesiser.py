@@ -33,7 +33,7 @@ def ignore(warning: str) -> None:
     pass
 
 
-@pytest.mark.parametrize("kind", ["tts", "tts-codes"])
+@pytest.mark.parametrize("kind", ["tts", "tts-codes", "tts-attention"])
 def test_every_kind_of_model_speaks(kind: str, tiny_models: Path, prompt_file: Path) -> None:
     synth = speechgen.load(str(tiny_models / kind))
     for voice in (None, synth.voice(prompt_file)):
@@ -138,6 +138,10 @@ def test_a_prompt_with_its_transcript_knows_each_frame(
     assert (voice.symbols >= 0).all() and len(voice.symbols) == len(voice.latents)
     spelled = [synth.tts.config.symbols[n - 1] for n in torch.unique_consecutive(voice.symbols)]
     assert spelled[0] == spelled[-1] == " " and "f" in spelled
+    unknown = synth.voice(prompt_file)
+    assert torch.equal(voice.latents, unknown.latents)
+    spoken = [synth.say(TEXT, one, drawing=QUICK).wave for one in (voice, unknown)]
+    assert spoken[0].shape != spoken[1].shape or not torch.allclose(*spoken)
 
 
 @pytest.mark.parametrize("transcript", ["The quick brown fox jumps over the lazy dog. " * 8, "The fox."])
