@@ -16,7 +16,7 @@ from speechgen.errors import UserError, nearest
 from speechgen.losses.perceptual import ListenerLayers, PerceptualConfig, PerceptualLoss, TransformersLayers
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import load
-from speechgen.models.tts import TTSConfig
+from speechgen.models.tts import TokenTTS, TTSConfig
 from speechgen.stages.locks import hold
 from speechgen.tokenizers.codec import Codec, CodecConfig, build_codec
 from speechgen.training.checkpoint import seed_everything
@@ -129,7 +129,10 @@ def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task, list[Units]]:
     codec = load(config.model.codec)
     if config.model.unit == "codes":
         _check_codes(config.model, codec, units[0])
-    model = build_tts(config.model, units)
+    initial = load(config.initial) if config.initial is not None else None
+    if initial is not None and not isinstance(initial, TokenTTS):
+        raise UserError(f"initial: {config.initial}: is no TTS")
+    model = build_tts(config.model, units, initial)
     config = config.model_copy(update={"model": model.config})
     if config.initial is not None:
         _start_from(model, config.initial)

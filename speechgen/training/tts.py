@@ -52,12 +52,28 @@ class TTSBatch:
         return TTSBatch(self.rows.to(device), self.null.to(device))
 
 
-def build_tts(config: TTSConfig, units: list[Units]) -> TokenTTS:
-    """A model that fits its corpus: its symbols, languages, unit sizes, and the whitening of its latents."""
-    white = Whitening.measure(torch.from_numpy(_some_latents(units)), config.white_power, config.white_floor)
+def build_tts(config: TTSConfig, units: list[Units], initial: TokenTTS | None = None) -> TokenTTS:
+    """A model that fits its corpus: its symbols, languages, unit sizes, and the whitening of its latents.
+
+    Weights of an ``initial`` model are of use only with that model's own symbols, languages and whitening.
+    Raises UserError when the corpus has symbols or languages that it lacks.
+    """
+    symbols = sorted({symbol for one in units for symbol in one.symbols})
+    languages = sorted({one.language for one in units})
+    if initial is None:
+        white = Whitening.measure(torch.from_numpy(_some_latents(units)), config.white_power, config.white_floor)
+    else:
+        white = initial.whitening
+        for kind, known, used in (
+            ("symbols", initial.config.symbols, symbols),
+            ("languages", initial.config.languages, languages),
+        ):
+            if lacking := sorted(set(used) - set(known)):
+                raise UserError(f"initial: that model lacks {kind} of the corpus: {' '.join(lacking)}")
+        symbols, languages = initial.config.symbols, initial.config.languages
     facts = {
-        "symbols": sorted({symbol for one in units for symbol in one.symbols}),
-        "languages": sorted({one.language for one in units}),
+        "symbols": symbols,
+        "languages": languages,
         "frame_rate": units[0].frame_rate,
         "unit_width": units[0].latents.shape[1],
         "white_width": white.matrix.shape[1],

@@ -27,7 +27,7 @@ def test_the_loss_falls_and_the_averaged_weights_follow(build, config, tmp_path,
 def test_until_stops_with_a_checkpoint_from_which_the_next_call_goes_on(build, config, tmp_path):
     train(build("line"), config(8), tmp_path, until=5)
     assert [path.name for path in list_checkpoints(tmp_path)] == ["00000003", "00000005"]
-    train(build("line"), config(8, log_every=8), tmp_path)
+    train(build("line"), config(8), tmp_path)
     assert list_checkpoints(tmp_path)[-1].name == "00000008"
 
 
@@ -79,7 +79,7 @@ def test_seconds_go_on_from_those_of_the_checkpoint(build, config, tmp_path):
     state = torch.load(path, weights_only=True)
     state["extra"]["seconds"] = 1000.0
     torch.save(state, path)
-    train(build("line"), config(8, log_every=8), tmp_path)
+    train(build("line"), config(8), tmp_path)
     assert 1000 <= read_facts(tmp_path)["seconds"] < 1600
 
 

@@ -1,5 +1,7 @@
 """How the TTS is trained: where prompts come from, what is hidden, what is disturbed, what it learns."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from speechgen.errors import UserError
 from speechgen.models.tts import UNKNOWN
 from speechgen.training.loop import train
-from speechgen.training.tts import TTSTask
+from speechgen.training.tts import TTSTask, build_tts
 
 CODES = {"unit": "codes", "patch": 1, "order": {"kind": "delay"}, "head": {"kind": "categorical"}}
 
@@ -97,3 +99,16 @@ def test_utterances_that_are_too_long_are_left_out_and_must_not_be_all(build):
     arguments = task.model, TTSTask(longest_seconds=0.001), build("units"), build("units"), task.codec
     with pytest.raises(UserError, match="data.train: no utterance within task.longest_seconds = 0.001"):
         type(task)(*arguments)
+
+
+def test_a_model_that_goes_on_from_another_keeps_its_symbols_and_whitening(build):
+    first = build("tts").model
+    some = [replace(one, latents=2 * one.latents) for one in build("units")]
+    going_on = build_tts(first.config, some, first)
+    assert going_on.config == first.config
+    latents = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(going_on.whitening(latents), first.whitening(latents))
+    assert not torch.allclose(build_tts(first.config, some).whitening(latents), first.whitening(latents))
+    foreign = replace(some[0], language="fr")
+    with pytest.raises(UserError, match="initial: that model lacks languages of the corpus: fr"):
+        build_tts(first.config, [*some, foreign], first)
