@@ -6,7 +6,22 @@ from typing import NoReturn
 
 import typer
 
-from speechgen.cli import bench, codec, data, demo, doctor, dump, dump_units, listener, pack, say, train, tts, voice
+from speechgen.cli import (
+    bench,
+    codec,
+    codec_eval,
+    data,
+    demo,
+    doctor,
+    dump,
+    dump_units,
+    listener,
+    pack,
+    say,
+    train,
+    tts,
+    voice,
+)
 from speechgen.errors import UserError
 
 app = typer.Typer(
@@ -18,6 +33,9 @@ app = typer.Typer(
 for verb in (train.train, say.say, pack.pack, demo.demo, doctor.doctor):
     app.command()(verb)
 dump.app.command()(dump_units.units)
+codec.app.command()(codec_eval.generate)
+codec.app.command()(codec_eval.score)
+codec.app.command("eval")(codec_eval.evaluate)
 for family in (data, dump, codec, listener, tts, voice, bench):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 

@@ -1,4 +1,4 @@
-"""Verbs on codecs: encode, decode, info; generate, score, eval."""
+"""Verbs on codecs: encode, decode, info. Those that measure are in codec_eval.py."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,17 +9,6 @@ app = typer.Typer(no_args_is_help=True, help="Code audio, and measure how good i
 
 MODEL = "speech-16k"
 Model = Annotated[str, typer.Option(help="Name or folder of a codec.")]
-Kbps = Annotated[str, typer.Option(help="Bitrates in kbit/s, comma-separated.")]
-Baselines = Annotated[
-    str,
-    typer.Option(
-        help="Compare with opus, opusenc, codec2 (at one bitrate: opus:12), encodec:FOLDER, dac:FOLDER, mimi:FOLDER."
-    ),
-]
-Metrics = Annotated[str, typer.Option(help="Metrics, comma-separated; empty: all.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="At most so many recordings, spread over all.")]
-Jobs = Annotated[int, typer.Option("--nj", min=1, help="Processes to score with.")]
-Results = Annotated[Path | None, typer.Option(help="Also write the table to this Markdown file.")]
 
 
 @app.command()
@@ -99,116 +88,3 @@ def info(coded: Annotated[Path, typer.Argument(help="The .sgc file.")]) -> None:
     typer.echo(f"damage: {file.damage or 'none'}")
     if file.damage:
         raise typer.Exit(1)
-
-
-@app.command()
-def generate(
-    model: Annotated[str, typer.Argument(help="Name or folder of a codec.")],
-    source: Annotated[Path, typer.Argument(help="Kaldi data directory, folder of audio, or one file.")],
-    out: Annotated[Path, typer.Option(help="Folder for every system's version of every recording.")],
-    kbps: Kbps = "1.5,3,6",
-    baselines: Baselines = "opus,codec2",
-    limit: Limit = None,
-) -> None:
-    """Code recordings with a codec and with baselines; goes on where it was stopped.
-
-    Example: speechgen codec generate exp/codec data/test --kbps 1.5,3 --baselines opus --out exp/codec/generate
-    """
-    from speechgen.cli.progress import progress_bar
-    from speechgen.evaluation.baselines import make_baselines
-    from speechgen.evaluation.coding import codec_systems, model_name
-    from speechgen.evaluation.facts import model_facts
-    from speechgen.evaluation.generate import code_all
-    from speechgen.evaluation.recordings import find_recordings
-
-    rates = _rates(kbps)
-    recordings = find_recordings(source, limit)
-    others, absent = make_baselines(baselines, rates)
-    for name, reason in absent.items():
-        typer.echo(f"left out {name}: {reason}", err=True)
-    systems = [*codec_systems(model, rates), *others]
-    facts = {"model": model_name(model), **model_facts(model)}
-    facts |= {f"left out {name}": reason for name, reason in absent.items()}
-    with progress_bar("generate", len(recordings.utterances) * (len(systems) + 1)) as advance:
-        code_all(recordings, systems, out, systems[0].codec.sample_rate, facts, advance)
-    typer.echo(f"{out}: {len(recordings.utterances)} recordings by {len(systems)} systems")
-
-
-@app.command()
-def score(
-    folder: Annotated[Path, typer.Argument(help="Folder that 'codec generate' wrote.")],
-    results: Results = None,
-    metrics: Metrics = "",
-    nj: Jobs = 1,
-) -> None:
-    """Score generated audio: report.json, report.html and, if wanted, RESULTS.md.
-
-    Example: speechgen codec score exp/codec/generate --results RESULTS.md
-    """
-    from speechgen.cli.progress import progress_bar
-    from speechgen.evaluation.generate import SUMMARY
-    from speechgen.evaluation.logs import read_json
-    from speechgen.evaluation.report import write_html
-    from speechgen.evaluation.results import write_codec_results
-    from speechgen.evaluation.score import score_all
-
-    summary = read_json(folder / SUMMARY)
-    names = [name.strip() for name in metrics.split(",") if name.strip()]
-    with progress_bar("score", len(summary["systems"]) * len(summary["utterances"])) as advance:
-        report = score_all(folder, names, nj, advance)
-    page = write_html(folder, report)
-    if results:
-        write_codec_results(results, report)
-    _show(report)
-    typer.echo(f"report: {page}")
-
-
-@app.command("eval")
-def evaluate(
-    source: Annotated[Path, typer.Argument(help="Kaldi data directory, folder of audio, or one file.")],
-    out: Annotated[Path, typer.Option(help="Folder for audio and reports.")],
-    model: Model = MODEL,
-    kbps: Kbps = "1.5,3,6",
-    baselines: Baselines = "opus",
-    limit: Limit = None,
-    results: Results = None,
-    metrics: Metrics = "",
-    nj: Jobs = 1,
-) -> None:
-    """Generate and score in one go: report.json and report.html.
-
-    Example: speechgen codec eval recordings/ --kbps 1.5,3,6 --baselines opus,codec2 --out report
-    """
-    from speechgen.evaluation.metrics import METRICS, check_metrics
-
-    # What is missing is said now, and not after an hour of generation.
-    check_metrics([name.strip() for name in metrics.split(",") if name.strip()] or METRICS)
-    generate(model, source, out, kbps, baselines, limit)
-    score(out, results, metrics, nj)
-
-
-def _rates(text: str) -> list[float]:
-    from speechgen.errors import UserError
-
-    try:
-        rates = [float(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise UserError(f"--kbps {text}: expected numbers with commas, such as 1.5,3,6") from None
-    if not rates:
-        raise UserError("--kbps: give at least one bitrate, such as 3")
-    return rates
-
-
-def _show(report: dict) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from speechgen.evaluation.metrics import METRICS
-    from speechgen.evaluation.results import DIGITS
-
-    table = Table("system", "kbit/s", "n", "failed", *(METRICS[name].title for name in report["metrics"]))
-    for system in report["systems"]:
-        means = (f"{system[m]['mean']:.{DIGITS[m]}f}" if system[m] else "-" for m in report["metrics"])
-        rate = "-" if system["kbps"] is None else f"{system['kbps']:.2f}"
-        table.add_row(system["name"], rate, str(system["n"]), str(system["failed"]), *means)
-    Console().print(table)
