@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import soundfile
@@ -30,6 +30,14 @@ class System(Protocol):
 
     def reconstruct(self, wave: Tensor, sample_rate: int) -> tuple[Tensor, int]:
         """Code (T,) at a rate in Hz and decode it: (wave (T,) at the same rate, bytes of the coded file)."""
+
+
+@runtime_checkable
+class TokenSystem(Protocol):
+    """A system whose codes can be looked at; its ``facts`` hold their ``codebook_size``."""
+
+    def code(self, wave: Tensor, sample_rate: int) -> tuple[Tensor, int, Tensor]:
+        """As ``reconstruct``, and the codes (K, T)."""
 
 
 class Recording:
@@ -65,6 +73,8 @@ class Opus:
 class OpusEnc:
     """Opus through the program opusenc, the reference encoder's own front end."""
 
+    in_process = False
+
     def __init__(self, kbps: float):
         self.name, self.kbps = f"opusenc-{kbps:g}k", kbps
         self.facts = {"opusenc": _first_line(["opusenc", "--version"])}
@@ -82,6 +92,7 @@ class OpusEnc:
 class Codec2:
     """Codec2, a parametric vocoder for 8 kHz radio links, through the programs c2enc and c2dec."""
 
+    in_process = False
     RATE = 8000
     MODES = {0.7: "700C", 1.2: "1200", 1.3: "1300", 1.4: "1400", 1.6: "1600", 2.4: "2400", 3.2: "3200"}
 

@@ -12,7 +12,7 @@ from torch import nn
 from speechgen.config import Config
 from speechgen.data.origins import ORIGINS
 from speechgen.evaluation.facts import FACTS, run_facts
-from speechgen.evaluation.metrics import METRICS
+from speechgen.evaluation.metrics import REPORTED
 from speechgen.evaluation.results import DIGITS, percent, table, with_interval
 from speechgen.models.listener import ListenerConfig
 from speechgen.models.tts import TTSConfig
@@ -124,7 +124,7 @@ def scores(report: dict) -> str:
         ]
     elif "systems" in report:
         metrics = report["metrics"]
-        header = ["system", "kbit/s", "n", "failed", *(METRICS[name].title for name in metrics)]
+        header = ["system", "kbit/s", "n", "failed", *(REPORTED[name].title for name in metrics)]
         rows = [
             [
                 one["name"],

@@ -38,15 +38,24 @@ class CodecSystem:
         self.name = f"{name}-{codec.kbps(codebooks):.3g}k"
         self.model, self.codec, self.codebooks = name, codec, codebooks
         self.weights = fingerprint(codec)
-        self.facts = {"model": name, "weights": self.weights, "codebooks": codebooks}
+        self.facts = {
+            "model": name,
+            "weights": self.weights,
+            "codebooks": codebooks,
+            "codebook_size": codec.codebook_size,
+        }
+
+    def reconstruct(self, wave: Tensor, sample_rate: int) -> tuple[Tensor, int]:
+        return self.code(wave, sample_rate)[:2]
 
     @torch.inference_mode()
-    def reconstruct(self, wave: Tensor, sample_rate: int) -> tuple[Tensor, int]:
+    def code(self, wave: Tensor, sample_rate: int) -> tuple[Tensor, int, Tensor]:
         rate = self.codec.sample_rate
         resampled = resample(wave, sample_rate, rate)
         content = pack_sgc(*encode(self.codec, self.model, self.weights, resampled, self.codebooks))
-        decoded = decode(self.codec, unpack_sgc(content).codes)
-        return fit(resample(decoded, rate, sample_rate), len(wave)), len(content)
+        codes = unpack_sgc(content).codes
+        decoded = decode(self.codec, codes)
+        return fit(resample(decoded, rate, sample_rate), len(wave)), len(content), codes
 
 
 def encode(codec: NeuralCodec, model: str, weights: str, wave: Tensor, codebooks: int) -> tuple[Tensor, SgcHeader]:
