@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from speechgen.cli.codec import MODEL, Model
-
+MODEL = "speech-16k"
 RECOGNISER = "pocketsphinx"
+TOLD = 4  # metrics beside each other on the terminal
 
+Model = Annotated[str, typer.Option(help="Name or folder of a codec.")]
 Source = Annotated[Path, typer.Argument(help="Kaldi data directory, Lhotse manifest, folder of audio, or one file.")]
 Kbps = Annotated[str, typer.Option(help="Bitrates in kbit/s, comma-separated.")]
 Baselines = Annotated[
@@ -156,14 +157,19 @@ def _rates(text: str) -> list[float]:
 
 def _show(report: dict) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from speechgen.evaluation.metrics import REPORTED
     from speechgen.evaluation.results import DIGITS
 
-    table = Table("system", "kbit/s", "n", "failed", *(REPORTED[name].title for name in report["metrics"]))
-    for system in report["systems"]:
-        means = (f"{system[m]['mean']:.{DIGITS[m]}f}" if system[m] else "-" for m in report["metrics"])
-        rate = "-" if system["kbps"] is None else f"{system['kbps']:.2f}"
-        table.add_row(system["name"], rate, str(system["n"]), str(system["failed"]), *means)
-    Console().print(table)
+    # Parts that fit a terminal of 100 columns.
+    for start in range(0, len(report["metrics"]), TOLD):
+        metrics = report["metrics"][start : start + TOLD]
+        table = Table(
+            Column("system", no_wrap=True), "kbit/s", "n", "failed", *(REPORTED[name].title for name in metrics)
+        )
+        for system in report["systems"]:
+            means = (f"{system[m]['mean']:.{DIGITS[m]}f}" if system[m] else "-" for m in metrics)
+            rate = "-" if system["kbps"] is None else f"{system['kbps']:.2f}"
+            table.add_row(system["name"], rate, str(system["n"]), str(system["failed"]), *means)
+        Console().print(table)

@@ -60,7 +60,7 @@ class Scored:
         return sum(metric in reasons or "" in reasons for reasons in self.failed.values())
 
     def _generations(self) -> dict | None:
-        """Means of each metric after 1, 2, ... encodings; ``codes_kept``: the share that stays from each to the next."""
+        """Means of each metric after 1, 2, ... encodings; ``codes_kept``: the share that stays each time."""
         noted = list(self.log.get("generations", {}).values())
         if not noted:
             return None

@@ -64,8 +64,8 @@ def code_all(
 
     ``facts``: plain values for the report, such as the model's card. An utterance that a system fails on, or takes
     longer than ``time_limit`` seconds for, is written down with its reason and tried again the next time.
-    ``generations``: how often a few recordings are coded in a row, each time from what came out before.
-    ``costs``: also measure delay and memory of each system. ``subject``: names of the systems that the report is about; else the first.
+    ``generations``: how often a few recordings are coded in a row, each time from what came out before. ``costs``: also
+    measure delay and memory of each system. ``subject``: names of the systems that the report is about; else the first.
     """
     out = Path(out)
     systems = [Recording(), *systems]

@@ -34,6 +34,8 @@ def delay_ms(system: System, wave: Tensor, sample_rate: int) -> float | None:
     """
     level = float(wave.square().mean().sqrt()) or 0.1
     noise = level * torch.randn(len(wave), generator=torch.Generator().manual_seed(0))
+    if hasattr(system, "settled"):
+        system = system.settled(wave, sample_rate)
     plain, _ = system.reconstruct(wave, sample_rate)
     longest = 0
     for change in range(CHANGES):

@@ -7,7 +7,18 @@ from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.metrics import REPORTED
 from speechgen.evaluation.statistics import Estimate
 
-DIGITS = {"pesq_wb": 2, "stoi": 3, "estoi": 3, "sim": 3, "dnsmos": 2, "si_sdr": 1, "mel": 2, "stft": 2, "f0": 0, "cer": 3}
+DIGITS = {
+    "pesq_wb": 2,
+    "stoi": 3,
+    "estoi": 3,
+    "sim": 3,
+    "dnsmos": 2,
+    "si_sdr": 1,
+    "mel": 2,
+    "stft": 2,
+    "f0": 0,
+    "cer": 3,
+}
 
 
 def write_codec_results(path: str | Path, report: dict) -> None:
