@@ -87,7 +87,7 @@ def thirds(by: str, unit: str, values: dict[str, float]) -> list[Slice]:
     slices = []
     for part in np.array_split(np.array(names, dtype=object), count):
         low, high = values[part[0]], values[part[-1]]
-        digits = 0 if abs(high) >= 20 else 1
+        digits = 0 if unit == "Hz" else 1
         slices.append(Slice(by, f"{low:.{digits}f} to {high:.{digits}f} {unit}".strip(), tuple(part)))
     return slices
 
