@@ -10,6 +10,7 @@ from speechgen.cli import (
     bench,
     codec,
     codec_eval,
+    codec_tools,
     data,
     demo,
     doctor,
@@ -36,6 +37,7 @@ dump.app.command()(dump_units.units)
 codec.app.command()(codec_eval.generate)
 codec.app.command()(codec_eval.score)
 codec.app.command("eval")(codec_eval.evaluate)
+codec.app.command()(codec_tools.fit_entropy)
 for family in (data, dump, codec, listener, tts, voice, bench):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 

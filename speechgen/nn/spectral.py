@@ -63,13 +63,17 @@ class SpectralEncoder(nn.Module):
 
 
 class SpectralDecoder(nn.Module):
-    """(B, channels, T) to (B, 1, T * hop), late by ``delay`` samples: the overlap that later frames still add to."""
+    """(B, channels, T) to (B, 1, T * hop), late by ``delay`` samples: the overlap that later frames still add to.
+
+    ``reach``: so many frames of the past a frame's samples depend on.
+    """
 
     def __init__(self, channels: int, hop: int, config: SpectralConfig):
         super().__init__()
         self.hop, self.window = hop, config.window
         self.overlaps = config.window // hop
         self.delay = config.window - hop
+        self.reach = self.overlaps - 1 + config.blocks * (config.kernel - 1)
         taper = torch.hann_window(config.window)
         self.register_buffer("taper", taper / (taper**2).view(self.overlaps, hop).sum(0).mean(), persistent=False)
         self.inlet = nn.Linear(channels, config.width)

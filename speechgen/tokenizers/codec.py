@@ -77,6 +77,16 @@ class Codec(nn.Module):
         """Latent frames per second, in Hz."""
         return self.sample_rate / self.hop
 
+    @property
+    def latency(self) -> float:
+        """The algorithmic delay in seconds: a frame has to be complete, and the decoder waits for later ones."""
+        return (self.hop + self.delay) / self.sample_rate
+
+    @property
+    def reach(self) -> float:
+        """Frames of the past that decoded samples depend on; infinity for recurrent decoders."""
+        return self.decoder.reach
+
     def kbps(self, codebooks: int) -> float:
         """Nominal kbit/s of so many codebooks, container not counted."""
         return self.frame_rate * codebooks * math.log2(self.codebook_size) / 1000
