@@ -223,14 +223,13 @@ def corrupted(content: bytes, draw: np.random.Generator) -> bytes:
     return bytes(content)
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("entropy", [False, True])
-def test_whatever_happens_to_a_file_it_is_said_and_the_rest_is_right(count, entropy, entropy_model):
+def test_whatever_happens_to_a_file_it_is_said_and_the_rest_is_right(entropy, entropy_model):
     codes, header = example(codebooks=3, frames=70, size=16, block=20)
     coder = entropy_model if entropy else None
     header = header.model_copy(update={"entropy": coder.fingerprint if coder else ""})
     content, draw, said = pack_sgc(codes, header, coder), np.random.default_rng(0), 0
-    for _ in range(count):
+    for _ in range(5000):
         bad, started = corrupted(content, draw), time.monotonic()
         try:
             read = unpack_sgc(bad, "bad.sgc", coder)
@@ -244,4 +243,4 @@ def test_whatever_happens_to_a_file_it_is_said_and_the_rest_is_right(count, entr
         if sound < 70:
             assert f"bad.sgc: block {sound // 20} is " in read.damage
             said += 1
-    assert said > 0.9 * count  # the others changed nothing: bytes after the end, or a byte replaced by itself
+    assert said > 0.9 * 5000  # the others changed nothing: bytes after the end, or a byte replaced by itself
