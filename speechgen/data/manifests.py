@@ -133,7 +133,8 @@ def read_stretches(source: str | Path, language: str = "en") -> list[Utterance]:
         else:
             file = next((source / name for name in CUTS if (source / name).exists()), source)
             manifest = load_manifest(file)
-            cuts = CutSet.from_manifests(recordings=manifest) if isinstance(manifest, RecordingSet) else manifest
+            whole = isinstance(manifest, RecordingSet)
+            cuts = CutSet.from_cuts(recording.to_cut() for recording in manifest) if whole else manifest
         if not isinstance(cuts, CutSet):
             raise UserError("holds supervisions without recordings; name the manifest of the recordings or cuts")
         return [utterance for cut in cuts for utterance in _stretches(cut, root, language)]
