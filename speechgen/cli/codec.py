@@ -169,7 +169,7 @@ def _describe(model: str) -> None:
     typer.echo(f"audio: {codec.sample_rate} Hz, {codec.frame_rate:g} frames per second")
     typer.echo(f"codes: {codec.codebooks} of {codec.codebook_size}")
     typer.echo(f"bitrates: {codec.kbps(1):g} to {codec.kbps(codec.codebooks):g} kbit/s in steps of {codec.kbps(1):g}")
-    typer.echo(f"algorithmic delay: {1000 * codec.latency:g} ms")
+    typer.echo(f"algorithmic delay: {1000 * codec.config.latency:g} ms")
     typer.echo(f"entropy coding: {f'model {coder.fingerprint}' if coder else 'none; see fit-entropy'}")
 
 

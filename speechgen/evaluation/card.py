@@ -72,7 +72,8 @@ def describe(config: Config) -> str:
         case CodecConfig():
             rate, kind = config.sample_rate / config.hop, config.bottleneck.kind.upper()
             books = f"{config.bottleneck.codebooks} codebooks" if kind != "VAE" else f"{config.width} channels"
-            return f"A codec for {config.sample_rate} Hz: {rate:g} frames per second, {books} ({kind})."
+            delay = f"{1000 * config.latency:g} ms algorithmic delay"
+            return f"A codec for {config.sample_rate} Hz: {rate:g} frames per second, {books} ({kind}), {delay}."
         case ListenerConfig():
             sizes = f"{len(config.phonemes) - 1} phonemes, {len(config.characters) - 1} characters"
             return f"A recogniser for {config.sample_rate} Hz: {sizes}, {len(config.speakers)} speakers."
