@@ -29,6 +29,7 @@ def write_html(folder: str | Path, report: dict) -> Path:
         {"name": m, "title": REPORTED[m].title, "higher": REPORTED[m].higher_is_better, "digits": DIGITS[m]}
         for m in report["metrics"]
     ]
+    chosen = _chosen(folder, names)
     drifting = [
         m for m in DRIFT_METRICS if any(s["generations"] and any(s["generations"].get(m) or []) for s in systems)
     ]
@@ -48,11 +49,11 @@ def write_html(folder: str | Path, report: dict) -> Path:
         drifts=[drift_svg(systems, metric) for metric in drifting],
         listening=[
             {"utterance": utterance, "text": _text(folder, utterance), "versions": listen(folder, utterance, names)}
-            for utterance in _chosen(folder, names)
+            for utterance in chosen
         ],
         data=_inert({key: report[key] for key in ("subject", "systems", "differences", "slices", "worst")}),
         columns=_inert(metrics),
-        sounds=_inert(worst_sounds(folder, report["worst"], report["subject"])),
+        sounds=_inert(worst_sounds(folder, report["worst"], report["subject"], chosen)),
     )  # fmt: skip
     write_text(folder / HTML, content)
     return folder / HTML

@@ -42,8 +42,10 @@ def listen(folder: Path, utterance: str, systems: Iterable[str]) -> list[dict]:
     return versions
 
 
-def worst_sounds(folder: Path, worst: dict[str, dict[str, list[dict]]], subject: list[str]) -> dict[str, str]:
-    """Audio of the worst utterances, by ``system/utterance``, those of the report's subject only.
+def worst_sounds(
+    folder: Path, worst: dict[str, dict[str, list[dict]]], subject: list[str], heard: list[str]
+) -> dict[str, str]:
+    """Audio of the worst utterances, by ``system/utterance``, of the report's subject, without those ``heard`` anyway.
 
     First the worst of every metric, then the second worst, and so on, until there is enough for one page.
     """
@@ -53,7 +55,7 @@ def worst_sounds(folder: Path, worst: dict[str, dict[str, list[dict]]], subject:
     owners = [name for systems in worst.values() for name in systems if name in subject]
     for rank in range(max(map(len, lists), default=0)):
         for name, entries in zip(owners, lists, strict=True):
-            if rank >= len(entries):
+            if rank >= len(entries) or entries[rank]["utterance"] in heard:
                 continue
             for system in ("recording", name):
                 key = f"{system}/{entries[rank]['utterance']}"
