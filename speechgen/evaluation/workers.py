@@ -1,7 +1,9 @@
 """Work on many items in processes that may be killed: an item that takes too long fails, and the rest go on."""
 
+import ctypes
 import multiprocessing
 import pickle
+import signal
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
@@ -9,6 +11,7 @@ from typing import Any, NamedTuple
 
 from speechgen.errors import UserError
 
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 START_SECONDS = 300.0  # for a worker to import what it needs, on a machine that is busy
 # Imported once by the process that all workers are forked from, so that replacing a killed one costs nothing.
 PRELOADED = ["speechgen.evaluation.score"]
@@ -133,6 +136,7 @@ class _Worker:
 
 def _serve(connection: Connection) -> None:
     """The life of a worker: first the work, then items, until the other end is gone."""
+    _end_with_parent()
     try:
         work, one_thread = pickle.loads(connection.recv_bytes())
         if one_thread:
@@ -149,6 +153,14 @@ def _serve(connection: Connection) -> None:
             connection.send(answer)
     except (EOFError, OSError, KeyboardInterrupt):
         return
+
+
+def _end_with_parent() -> None:
+    """Let Linux end this process when the one that forked it ends, even in the middle of an item."""
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError):
+        return  # elsewhere it ends after the item
 
 
 def _portable(error: Exception) -> Exception:

@@ -2,7 +2,11 @@
 
 import math
 import os
+import subprocess
+import sys
+import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -50,3 +54,26 @@ def test_processes_end_with_the_block():
         assert dict(workers.run({"a": 4, "b": 9})) == {"a": 2, "b": 3}
         processes = [worker.process for worker in workers.idle]
     assert processes and not any(process.is_alive() for process in processes)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone ends a process with its parent")
+def test_a_killed_run_leaves_no_process_behind():
+    script = """
+        import time
+        from speechgen.evaluation import workers
+        workers.PRELOADED = []
+        with workers.Workers(time.sleep, jobs=2) as crowd:
+            run = crowd.run({"quick": 0.0, "slow": 600.0, "slower": 600.0})
+            next(run)
+            print(*(worker.process.pid for worker in [*crowd.busy.values(), *crowd.idle]), flush=True)
+            time.sleep(600)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        numbers = [int(word) for word in process.stdout.readline().split()]
+        process.kill()
+    assert len(numbers) == 2
+    until = time.monotonic() + 30
+    while any(Path(f"/proc/{number}").exists() for number in numbers) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not [number for number in numbers if Path(f"/proc/{number}").exists()]
