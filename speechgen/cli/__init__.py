@@ -38,6 +38,7 @@ codec.app.command()(codec_eval.generate)
 codec.app.command()(codec_eval.score)
 codec.app.command("eval")(codec_eval.evaluate)
 codec.app.command()(codec_tools.fit_entropy)
+codec.app.command()(codec_tools.export)
 for family in (data, dump, codec, listener, tts, voice, bench):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 

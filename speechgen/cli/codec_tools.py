@@ -1,4 +1,4 @@
-"""Verbs that make something of a codec: fit-entropy."""
+"""Verbs that make something of a codec: fit-entropy, export."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +58,41 @@ def fit_entropy(
     for count in sorted({min(count, codec.codebooks) for count in (1, 3, 6, codec.codebooks)}):
         saved = savings(fitted, [one[:count] for one in codes[::20]], codec.codebook_size)
         typer.echo(f"saves {100 * saved:.1f} % of {codec.kbps(count):g} kbit/s")
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="Name or folder of a codec.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for encoder.onnx, decoder.onnx, codec.json, and int8/ with the same.")
+    ],
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of the noise to compare and to time with.")] = 10.0,
+) -> None:
+    """Write a codec as ONNX graphs that stream, in 32 and in 8 bits, and compare them with the codec itself.
+
+    Example: speechgen codec export speech-16k --out speech-16k-onnx
+    """
+    import torch
+
+    from speechgen.evaluation.coding import load_codec
+    from speechgen.models.export import PARTS, STEP, OnnxCodec, compare, export_codec
+    from speechgen.models.load import unit_fingerprint
+
+    codec = load_codec(model)
+    export_codec(codec, unit_fingerprint(codec), out)
+    samples = STEP * codec.hop * max(1, round(seconds * codec.frame_rate / STEP))
+    wave = 0.1 * torch.randn(1, 1, samples, generator=torch.Generator().manual_seed(0))
+    typer.echo(
+        f"chunks of {1000 * STEP / codec.frame_rate:g} ms, one thread for ONNX, {torch.get_num_threads()} for torch"
+    )
+    for name, folder in (("f32", out), ("int8", out / "int8")):
+        facts = compare(codec, OnnxCodec(folder), wave)
+        size = sum((folder / f"{part}.onnx").stat().st_size for part in PARTS)
+        speed = f"{facts['x_real_time']:.0f} x real time (torch {facts['x_real_time_torch']:.0f})"
+        typer.echo(
+            f"{name}: {size / 1e6:.1f} MB, {speed}, "
+            f"{100 * facts['equal_codes']:.2f} % equal codes, decoded at {facts['snr']:.1f} dB of what torch decodes, "
+            f"at most {facts['largest_error']:.1e} off"
+        )
 
 
 def _waves(source: Path, sample_rate: int, limit: int | None) -> "list[Callable[[], Tensor]]":

@@ -90,7 +90,8 @@ def packages() -> Iterator[Finding]:
 
 def extras() -> Iterator[Finding]:
     """The optional sets of packages."""
-    purposes = {"eval": "metrics", "g2p": "phonemes and the mini corpus; GPL-3", "dev": "tests"}
+    g2p = "phonemes and the mini corpus; GPL-3"
+    purposes = {"eval": "metrics", "g2p": g2p, "export": "codecs as ONNX", "dev": "tests"}
     for extra, purpose in purposes.items():
         wrong = unmet(extra)
         advice = f"pip install 'speechgen[{extra}]' ({', '.join(wrong)})" if wrong else ""
