@@ -10,6 +10,7 @@ option sample_rate 16000 "rate of the dump, in Hz" number
 option kbps 1.5,3,6 "bitrates to score at, in kbit/s"
 option baselines opus,codec2 "codecs to score beside it"
 option name "" "what the packed model is called (else: as its experiment)"
+option entropy_steps 2000 "steps to fit the model with that entropy-codes .sgc files; 0: none" number
 option licence "" "licence of the packed weights, which the recordings allow"
 parse_options "$@"
 
@@ -28,6 +29,7 @@ step 3 train "dump/ -> $exp/: checkpoints, tensorboard" \
   "${launch[@]}" speechgen train "$config" --exp "$exp${refine:+/first}" "${overrides[@]/#/--set=}"
 [[ -z $refine ]] ||
   also -- "${launch[@]}" speechgen train "$refine" --exp "$exp" --set="initial=$exp/first" "${overrides[@]/#/--set=}"
+[[ $entropy_steps == 0 ]] || also -- speechgen codec fit-entropy "$exp" dump/train --steps "$entropy_steps"
 
 step 4 generate "data/test -> $exp/generate/: coded by this codec and the baselines" \
   from "$exp/checkpoints" data/test to "$exp/generate" -- \

@@ -54,3 +54,29 @@ def mel_decibel(wave: Tensor, sample_rate: int) -> Tensor:
     """Magnitudes of 80 mel bands in dB: (T,) to (80, frames), a frame of 64 ms every 16 ms."""
     window = round(0.064 * sample_rate)
     return LogMel(sample_rate, window, window // 4, BANDS)(wave[None])[0] * (20 / np.log(10))
+
+
+def bare_spectrogram_png(wave: Tensor, sample_rate: int) -> bytes:
+    """The mel spectrogram of (T,) as a small PNG without axes: 80 pixels high, one wide for each frame of 16 ms."""
+    return _palette_png(mel_decibel(wave, sample_rate), "magma", QUIET, LOUD)
+
+
+def bare_difference_png(wave: Tensor, reference: Tensor, sample_rate: int) -> bytes:
+    """Where (T,) has more (red) or less (blue) than the reference, up to 30 dB, pictured alike."""
+    made, real = (mel_decibel(one, sample_rate) for one in (wave, reference))
+    frames = min(made.shape[1], real.shape[1])
+    return _palette_png(made[:, :frames] - real[:, :frames], "RdBu_r", -DIFFERENCE, DIFFERENCE)
+
+
+def _palette_png(values: Tensor, colours: str, low: float, high: float) -> bytes:
+    """(bands, frames) as an image of 64 colours, the first band at the bottom."""
+    from matplotlib import colormaps
+    from PIL import Image
+
+    levels = 64
+    scaled = np.clip((values.flip(0).numpy() - low) / (high - low), 0, 1)
+    image = Image.fromarray(np.round(scaled * (levels - 1)).astype(np.uint8), mode="L")
+    image.putpalette((colormaps[colours](np.linspace(0, 1, levels))[:, :3] * 255).astype(np.uint8).tobytes())
+    file = io.BytesIO()
+    image.save(file, format="png", optimize=True)
+    return file.getvalue()

@@ -6,7 +6,23 @@ from typing import NoReturn
 
 import typer
 
-from speechgen.cli import bench, codec, data, demo, doctor, dump, dump_units, listener, pack, say, train, tts, voice
+from speechgen.cli import (
+    bench,
+    codec,
+    codec_eval,
+    codec_tools,
+    data,
+    demo,
+    doctor,
+    dump,
+    dump_units,
+    listener,
+    pack,
+    say,
+    train,
+    tts,
+    voice,
+)
 from speechgen.errors import UserError
 
 app = typer.Typer(
@@ -18,6 +34,11 @@ app = typer.Typer(
 for verb in (train.train, say.say, pack.pack, demo.demo, doctor.doctor):
     app.command()(verb)
 dump.app.command()(dump_units.units)
+codec.app.command()(codec_eval.generate)
+codec.app.command()(codec_eval.score)
+codec.app.command("eval")(codec_eval.evaluate)
+codec.app.command()(codec_tools.fit_entropy)
+codec.app.command()(codec_tools.export)
 for family in (data, dump, codec, listener, tts, voice, bench):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 

@@ -1,5 +1,6 @@
-"""Verbs on codecs: encode, decode, info; generate, score, eval."""
+"""Verbs on .sgc files: encode, decode, info. Those that measure codecs are in ``codec_eval``."""
 
+import enum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,207 +9,193 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="Code audio, and measure how good it is.")
 
 MODEL = "speech-16k"
-Model = Annotated[str, typer.Option(help="Name or folder of a codec.")]
-Kbps = Annotated[str, typer.Option(help="Bitrates in kbit/s, comma-separated.")]
-Baselines = Annotated[
-    str,
-    typer.Option(
-        help="Compare with opus, opusenc, codec2 (at one bitrate: opus:12), encodec:FOLDER, dac:FOLDER, mimi:FOLDER."
-    ),
-]
-Metrics = Annotated[str, typer.Option(help="Metrics, comma-separated; empty: all.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="At most so many recordings, spread over all.")]
-Jobs = Annotated[int, typer.Option("--nj", min=1, help="Processes to score with.")]
-Results = Annotated[Path | None, typer.Option(help="Also write the table to this Markdown file.")]
+PIPE = Path("-")
+
+
+class Channels(enum.StrEnum):
+    mix = "mix"
+    each = "each"
 
 
 @app.command()
 def encode(
-    audio: Annotated[Path, typer.Argument(help="Recording to code, of any format that libsndfile reads.")],
-    out: Annotated[Path, typer.Argument(help="The .sgc file to write.")],
-    kbps: Annotated[float, typer.Option(help="Most kbit/s that the codes may take.")] = 3.0,
-    model: Model = MODEL,
+    audio: Annotated[Path, typer.Argument(help="Recording of any format that libsndfile reads; - for stdin.")],
+    out: Annotated[Path, typer.Argument(help="The .sgc file to write; - for stdout.")],
+    kbps: Annotated[float, typer.Option(help="Most kbit/s that the codes of a channel may take.")] = 3.0,
+    model: Annotated[str, typer.Option(help="Name or folder of a codec.")] = MODEL,
+    channels: Annotated[
+        Channels | None, typer.Option(help="Of a recording with several: mix them down, or code each.")
+    ] = None,
+    entropy: Annotated[
+        bool, typer.Option("--entropy/--no-entropy", help="Entropy-code, where the codec has a model for it.")
+    ] = True,
 ) -> None:
-    """Code a recording as a .sgc file.
+    """Code a recording of any length as a .sgc file.
 
     Example: speechgen codec encode talk.wav talk.sgc --kbps 3
     """
-    from speechgen.audio.files import read_audio
-    from speechgen.evaluation.coding import encode, load_codec, model_name
-    from speechgen.models.load import unit_fingerprint
-    from speechgen.tokenizers.sgc import write_sgc
+    import sys
+
+    from speechgen.audio.files import read_audio_info
+    from speechgen.errors import UserError
+    from speechgen.evaluation.coding import load_codec, model_name
+    from speechgen.models.coding import encode_recording
+    from speechgen.models.load import load_entropy, unit_fingerprint
+    from speechgen.tokenizers.sgc import pack_sgc, write_sgc
 
     codec = load_codec(model)
     codebooks = codec.codebooks_for(kbps)
-    wave, rate = read_audio(audio, codec.sample_rate)
-    size = write_sgc(out, *encode(codec, model_name(model), unit_fingerprint(codec), wave, codebooks))
-    seconds = len(wave) / rate
-    typer.echo(f"{out}: {size} bytes, {seconds:.2f} s, {size * 8 / 1000 / seconds:.2f} kbit/s")
+    coder = load_entropy(model) if entropy else None
+    coder = coder if coder and coder.codebooks >= codebooks else None
+    with _readable(audio) as path:
+        count = read_audio_info(path).channels
+        if count > 1 and channels is None:
+            raise UserError(f"{audio}: has {count} channels; say --channels mix or --channels each")
+        names = {"model": model_name(model), "weights": unit_fingerprint(codec)}
+        names["entropy"] = coder.fingerprint if coder else ""
+        codes, header = encode_recording(codec, path, codebooks, channels != Channels.each, **names)
+    if out == PIPE:
+        content = pack_sgc(codes, header, coder)
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        size = len(content)
+    else:
+        size = write_sgc(out, codes, header, coder)
+    seconds = header.samples / header.sample_rate
+    mixed = f", {count} channels mixed down" if count > header.channels else ""
+    mixed = f", {count} channels" if header.channels > 1 else mixed
+    rate = f"{size * 8 / 1000 / seconds:.2f} kbit/s"
+    typer.echo(f"{_name(out, 'stdout')}: {size} bytes, {seconds:.2f} s, {rate}{mixed}", err=out == PIPE)
 
 
 @app.command()
 def decode(
-    coded: Annotated[Path, typer.Argument(help="The .sgc file.")],
-    out: Annotated[Path, typer.Argument(help="Audio to write; the extension names the format.")],
+    coded: Annotated[Path, typer.Argument(help="The .sgc file; - for stdin.")],
+    out: Annotated[Path, typer.Argument(help="Audio to write; the extension names the format; - for WAV on stdout.")],
     model: Annotated[str | None, typer.Option(help="Name or folder of the codec; else the one the file names.")] = None,
+    start: Annotated[float | None, typer.Option("--from", min=0, help="Seconds to start at.")] = None,
+    end: Annotated[float | None, typer.Option("--to", min=0, help="Seconds to stop at.")] = None,
 ) -> None:
     """Decode a .sgc file. Of a damaged one the sound part is written, the place is named, and the exit status is 1.
 
-    Example: speechgen codec decode talk.sgc talk.wav
+    Example: speechgen codec decode talk.sgc talk.wav --from 60 --to 75.5
     """
-    from speechgen.audio.files import write_audio
-    from speechgen.errors import UserError
-    from speechgen.evaluation.coding import decode, load_codec
-    from speechgen.models.load import unit_fingerprint
-    from speechgen.tokenizers.sgc import read_sgc
+    import sys
+    from contextlib import nullcontext
 
-    file = read_sgc(coded)
-    codec = load_codec(model or file.header.model)
-    if unit_fingerprint(codec) != file.header.weights:
-        raise UserError(
-            f"{coded}: coded by {file.header.model!r} with weights {file.header.weights}, and {model or 'that model'} "
-            f"has {unit_fingerprint(codec)}; give the folder of the one that coded it with --model"
-        )
-    if not file.codes.shape[1]:
-        raise UserError(file.damage or f"{coded}: holds no sound")
-    wave = decode(codec, file.codes)[: file.header.samples]
-    write_audio(out, wave, codec.sample_rate)
-    typer.echo(f"{out}: {len(wave) / codec.sample_rate:.2f} s at {codec.sample_rate} Hz")
-    if file.damage:
-        typer.echo(f"warning: {file.damage}", err=True)
+    from speechgen.audio.files import writable
+    from speechgen.audio.stream import AudioWriter, WavPipe
+    from speechgen.errors import UserError
+    from speechgen.evaluation.coding import load_codec
+    from speechgen.models.coding import check_codec, decode_between, samples_between
+    from speechgen.models.load import load_entropy, unit_fingerprint
+    from speechgen.tokenizers.sgc import SgcReader, open_sgc
+
+    if out != PIPE:
+        writable(out)
+    name = _name(coded, "stdin")
+    with nullcontext(sys.stdin.buffer) if coded == PIPE else open_sgc(coded) as file:
+        reader = SgcReader(file, name)
+        header = reader.header
+        codec = load_codec(model or header.model)
+        check_codec(header, codec, unit_fingerprint(codec), name)
+        first, last = samples_between(header, name, start, end)
+        coder = load_entropy(model or header.model) if header.entropy else None
+        pieces = decode_between(codec, reader, coder, first, last)
+        piece, written = next(pieces, None), 0
+        if piece is None:
+            raise UserError(reader.damage or f"{name}: holds no sound")
+        shape = (codec.sample_rate, header.channels)
+        with (
+            nullcontext(WavPipe(sys.stdout.buffer, *shape, last - first))
+            if out == PIPE
+            else AudioWriter(out, *shape) as sink
+        ):
+            while piece is not None:
+                sink.write(piece)
+                written += piece.shape[1]
+                piece = next(pieces, None)
+    sys.stdout.flush()
+    heard = f"{written / codec.sample_rate:.2f} s at {codec.sample_rate} Hz"
+    typer.echo(f"{_name(out, 'stdout')}: {heard}", err=out == PIPE)
+    if reader.damage:
+        typer.echo(f"warning: {reader.damage}", err=True)
         raise typer.Exit(1)
 
 
 @app.command()
-def info(coded: Annotated[Path, typer.Argument(help="The .sgc file.")]) -> None:
-    """Say what a .sgc file holds, and whether it is sound; exit status 1 when it is not.
+def info(
+    file: Annotated[str, typer.Argument(help="A .sgc file (- for stdin), or the name or folder of a codec.")],
+) -> None:
+    """Say what a .sgc file holds, and whether it is sound (exit status 1 when it is not); or what a codec can do.
 
     Example: speechgen codec info talk.sgc
     """
-    from speechgen.tokenizers.sgc import read_sgc
+    import sys
+    from contextlib import nullcontext
 
-    file = read_sgc(coded)
-    header, size = file.header, coded.stat().st_size
+    from speechgen.models.load import folder_of
+    from speechgen.tokenizers.sgc import SgcReader, open_sgc
+
+    if (folder_of(file) / "config.yaml").exists():
+        _describe(file)
+        return
+    with nullcontext(sys.stdin.buffer) if file == "-" else open_sgc(file) as opened:
+        reader = SgcReader(opened, _name(Path(file), "stdin"))
+        reader.check()
+    header, size = reader.header, reader.size
     seconds = header.samples / header.sample_rate
+    channels = f", {header.channels} channels" if header.channels > 1 else ""
     typer.echo(f"model: {header.model} (weights {header.weights})")
-    typer.echo(f"audio: {seconds:.2f} s at {header.sample_rate} Hz")
+    typer.echo(f"audio: {seconds:.2f} s at {header.sample_rate} Hz{channels}")
     frames = f"{header.frames} frames of {header.hop} samples"
     typer.echo(f"codes: {header.codebooks} of {header.codebook_size}, {frames}")
-    if seconds:
-        typer.echo(f"size: {size} bytes, {size * 8 / 1000 / seconds:.2f} kbit/s")
-    typer.echo(f"damage: {file.damage or 'none'}")
-    if file.damage:
+    typer.echo(f"entropy coding: {f'model {header.entropy}' if header.entropy else 'none'}")
+    if seconds and not reader.damage:
+        packed = header.block_bytes(header.frames) * header.channels
+        typer.echo(f"size: {size} bytes, {size * 8 / 1000 / seconds:.2f} kbit/s ({packed} bytes of codes unpacked)")
+    typer.echo(f"damage: {reader.damage or 'none'}")
+    if reader.damage:
         raise typer.Exit(1)
 
 
-@app.command()
-def generate(
-    model: Annotated[str, typer.Argument(help="Name or folder of a codec.")],
-    source: Annotated[Path, typer.Argument(help="Kaldi data directory, folder of audio, or one file.")],
-    out: Annotated[Path, typer.Option(help="Folder for every system's version of every recording.")],
-    kbps: Kbps = "1.5,3,6",
-    baselines: Baselines = "opus,codec2",
-    limit: Limit = None,
-) -> None:
-    """Code recordings with a codec and with baselines; goes on where it was stopped.
+def _describe(model: str) -> None:
+    from speechgen.evaluation.coding import load_codec
+    from speechgen.models.load import load_entropy, unit_fingerprint
 
-    Example: speechgen codec generate exp/codec data/test --kbps 1.5,3 --baselines opus --out exp/codec/generate
-    """
-    from speechgen.cli.progress import progress_bar
-    from speechgen.evaluation.baselines import make_baselines
-    from speechgen.evaluation.coding import codec_systems, model_name
-    from speechgen.evaluation.facts import model_facts
-    from speechgen.evaluation.generate import code_all
-    from speechgen.evaluation.recordings import find_recordings
-
-    rates = _rates(kbps)
-    recordings = find_recordings(source, limit)
-    others, absent = make_baselines(baselines, rates)
-    for name, reason in absent.items():
-        typer.echo(f"left out {name}: {reason}", err=True)
-    systems = [*codec_systems(model, rates), *others]
-    facts = {"model": model_name(model), **model_facts(model)}
-    facts |= {f"left out {name}": reason for name, reason in absent.items()}
-    with progress_bar("generate", len(recordings.utterances) * (len(systems) + 1)) as advance:
-        code_all(recordings, systems, out, systems[0].codec.sample_rate, facts, advance)
-    typer.echo(f"{out}: {len(recordings.utterances)} recordings by {len(systems)} systems")
+    codec, coder = load_codec(model), load_entropy(model)
+    parameters = sum(parameter.numel() for parameter in codec.parameters())
+    typer.echo(f"model: {model} (weights {unit_fingerprint(codec)}), {parameters / 1e6:.2f} M parameters")
+    typer.echo(f"audio: {codec.sample_rate} Hz, {codec.frame_rate:g} frames per second")
+    typer.echo(f"codes: {codec.codebooks} of {codec.codebook_size}")
+    typer.echo(f"bitrates: {codec.kbps(1):g} to {codec.kbps(codec.codebooks):g} kbit/s in steps of {codec.kbps(1):g}")
+    typer.echo(f"algorithmic delay: {1000 * codec.config.latency:g} ms")
+    typer.echo(f"entropy coding: {f'model {coder.fingerprint}' if coder else 'none; see fit-entropy'}")
 
 
-@app.command()
-def score(
-    folder: Annotated[Path, typer.Argument(help="Folder that 'codec generate' wrote.")],
-    results: Results = None,
-    metrics: Metrics = "",
-    nj: Jobs = 1,
-) -> None:
-    """Score generated audio: report.json, report.html and, if wanted, RESULTS.md.
+class _readable:
+    """The path of a recording; what comes from stdin is put into a temporary file, since formats need to seek."""
 
-    Example: speechgen codec score exp/codec/generate --results RESULTS.md
-    """
-    from speechgen.cli.progress import progress_bar
-    from speechgen.evaluation.generate import SUMMARY
-    from speechgen.evaluation.logs import read_json
-    from speechgen.evaluation.report import write_html
-    from speechgen.evaluation.results import write_codec_results
-    from speechgen.evaluation.score import score_all
+    def __init__(self, audio: Path):
+        self._audio, self._folder = audio, None
 
-    summary = read_json(folder / SUMMARY)
-    names = [name.strip() for name in metrics.split(",") if name.strip()]
-    with progress_bar("score", len(summary["systems"]) * len(summary["utterances"])) as advance:
-        report = score_all(folder, names, nj, advance)
-    page = write_html(folder, report)
-    if results:
-        write_codec_results(results, report)
-    _show(report)
-    typer.echo(f"report: {page}")
+    def __enter__(self) -> Path:
+        if self._audio != PIPE:
+            return self._audio
+        import shutil
+        import sys
+        import tempfile
+
+        self._folder = tempfile.TemporaryDirectory()
+        path = Path(self._folder.name, "stdin")
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        return path
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder:
+            self._folder.cleanup()
 
 
-@app.command("eval")
-def evaluate(
-    source: Annotated[Path, typer.Argument(help="Kaldi data directory, folder of audio, or one file.")],
-    out: Annotated[Path, typer.Option(help="Folder for audio and reports.")],
-    model: Model = MODEL,
-    kbps: Kbps = "1.5,3,6",
-    baselines: Baselines = "opus",
-    limit: Limit = None,
-    results: Results = None,
-    metrics: Metrics = "",
-    nj: Jobs = 1,
-) -> None:
-    """Generate and score in one go: report.json and report.html.
-
-    Example: speechgen codec eval recordings/ --kbps 1.5,3,6 --baselines opus,codec2 --out report
-    """
-    from speechgen.evaluation.metrics import METRICS, check_metrics
-
-    # What is missing is said now, and not after an hour of generation.
-    check_metrics([name.strip() for name in metrics.split(",") if name.strip()] or METRICS)
-    generate(model, source, out, kbps, baselines, limit)
-    score(out, results, metrics, nj)
-
-
-def _rates(text: str) -> list[float]:
-    from speechgen.errors import UserError
-
-    try:
-        rates = [float(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise UserError(f"--kbps {text}: expected numbers with commas, such as 1.5,3,6") from None
-    if not rates:
-        raise UserError("--kbps: give at least one bitrate, such as 3")
-    return rates
-
-
-def _show(report: dict) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from speechgen.evaluation.metrics import METRICS
-    from speechgen.evaluation.results import DIGITS
-
-    table = Table("system", "kbit/s", "n", "failed", *(METRICS[name].title for name in report["metrics"]))
-    for system in report["systems"]:
-        means = (f"{system[m]['mean']:.{DIGITS[m]}f}" if system[m] else "-" for m in report["metrics"])
-        rate = "-" if system["kbps"] is None else f"{system['kbps']:.2f}"
-        table.add_row(system["name"], rate, str(system["n"]), str(system["failed"]), *means)
-    Console().print(table)
+def _name(path: Path, pipe: str) -> str:
+    return pipe if path == PIPE else str(path)

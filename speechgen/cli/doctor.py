@@ -90,7 +90,8 @@ def packages() -> Iterator[Finding]:
 
 def extras() -> Iterator[Finding]:
     """The optional sets of packages."""
-    purposes = {"eval": "metrics", "g2p": "phonemes and the mini corpus; GPL-3", "dev": "tests"}
+    g2p = "phonemes and the mini corpus; GPL-3"
+    purposes = {"eval": "metrics", "g2p": g2p, "export": "codecs as ONNX", "dev": "tests"}
     for extra, purpose in purposes.items():
         wrong = unmet(extra)
         advice = f"pip install 'speechgen[{extra}]' ({', '.join(wrong)})" if wrong else ""
@@ -120,11 +121,14 @@ def models() -> Iterator[Finding]:
     """The models that come with the package, each loaded once."""
     from speechgen.errors import UserError
     from speechgen.models.load import load
+    from speechgen.tokenizers.codec import Codec
 
     for name in SHIPPED:
         try:
-            parameters = sum(weight.numel() for weight in load(name).parameters())
-            yield Finding(f"model {name}", f"{parameters / 1e6:.1f} M parameters")
+            model = load(name)
+            parameters = sum(weight.numel() for weight in model.parameters())
+            delay = f", {1000 * model.config.latency:g} ms delay" if isinstance(model, Codec) else ""
+            yield Finding(f"model {name}", f"{parameters / 1e6:.1f} M parameters{delay}")
         except UserError as error:
             yield Finding(
                 f"model {name}", str(error), "install the package again, or pull the repository", required=True

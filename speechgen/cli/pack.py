@@ -23,7 +23,8 @@ def pack(
     from speechgen.evaluation.coding import model_name
     from speechgen.evaluation.logs import read_json
     from speechgen.evaluation.score import REPORT
-    from speechgen.models.load import load, save_model
+    from speechgen.models.load import load, load_entropy, save_model
+    from speechgen.tokenizers.entropy import FILE
     from speechgen.training.checkpoint import list_checkpoints
 
     if not list_checkpoints(exp):
@@ -43,5 +44,7 @@ def pack(
         note,
     )
     save_model(out, module.config, module, card.to_markdown(), half)
+    if coder := load_entropy(exp):
+        coder.save(out / FILE)
     scored = "" if report.exists() else "; no scores, run the stages generate and score first"
     typer.echo(f"{out}: {card.parameters / MEGA:.2f} M parameters, {card.size / MEGA:.1f} MB{scored}")

@@ -70,6 +70,9 @@ def score(
         str | None, typer.Option(help="Name or folder of the listener for character errors; else the model's own.")
     ] = None,
     nj: Annotated[int, typer.Option("--nj", min=1, help="Processes.")] = 1,
+    time_limit: Annotated[
+        float, typer.Option("--time_limit", min=0.1, help="Seconds for one sentence; then it has failed.")
+    ] = 600.0,
 ) -> None:
     """Score what was said: errors of recognisers, speaker similarity, DNSMOS, speed; report.json and RESULTS.md.
 
@@ -82,7 +85,7 @@ def score(
     from speechgen.evaluation.tts_score import score_speech
 
     with progress_bar("score", len(read_list(folder))) as advance:
-        report = score_speech(folder, listener, nj, on_utterance=advance)
+        report = score_speech(folder, listener, nj, on_utterance=advance, time_limit=time_limit)
     if results:
         write_tts_results(results, report)
     for target in report["targets"]:

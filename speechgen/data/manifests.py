@@ -116,6 +116,43 @@ def read_manifests(source: str | Path, language: str = "en") -> DataDir:
         raise UserError(f"{source}: Lhotse cannot read it ({type(error).__name__}: {str(error)[:100]})") from None
 
 
+def read_stretches(source: str | Path, language: str = "en") -> list[Utterance]:
+    """Everything to hear in Lhotse manifests, with or without texts: each supervision, or else each cut or recording.
+
+    ``source``: a manifest of cuts or of recordings, or a folder as for ``read_manifests``. Raises UserError when there
+    is none, or when Lhotse cannot read it.
+    """
+    from lhotse import CutSet, RecordingSet, load_manifest
+
+    source = Path(source)
+    root = source if source.is_dir() else source.parent
+    try:
+        if source.is_dir() and not any((source / name).exists() for name in CUTS):
+            recordings, supervisions = _load(source)
+            cuts = CutSet.from_manifests(recordings=recordings, supervisions=supervisions)
+        else:
+            file = next((source / name for name in CUTS if (source / name).exists()), source)
+            manifest = load_manifest(file)
+            whole = isinstance(manifest, RecordingSet)
+            cuts = CutSet.from_cuts(recording.to_cut() for recording in manifest) if whole else manifest
+        if not isinstance(cuts, CutSet):
+            raise UserError("holds supervisions without recordings; name the manifest of the recordings or cuts")
+        return [utterance for cut in cuts for utterance in _stretches(cut, root, language)]
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+    except (ValueError, KeyError, TypeError, AssertionError, AttributeError, OSError, EOFError) as error:
+        raise UserError(f"{source}: Lhotse cannot read it ({type(error).__name__}: {str(error)[:100]})") from None
+
+
+def is_manifest(source: str | Path) -> bool:
+    """Whether a path is a Lhotse manifest by its name, or a folder that holds some."""
+    source = Path(source)
+    if source.is_dir():
+        found = any((source / name).exists() for name in CUTS)
+        return found or any((source / a).exists() and (source / b).exists() for a, b in PAIRS)
+    return source.name.endswith((".jsonl", ".jsonl.gz"))
+
+
 def _load(source: Path) -> tuple["RecordingSet", "SupervisionSet"]:
     from lhotse import CutSet, RecordingSet, SupervisionSet
 
@@ -150,6 +187,36 @@ def _cut(recording, supervision):
         recording=recording,
         supervisions=[supervision.with_offset(-supervision.start)],
     )
+
+
+def _stretches(cut, root: Path, language: str) -> list[Utterance]:
+    """The utterances of one cut."""
+    recording = cut.recording
+    if len(recording.sources) != 1 or recording.sources[0].type != "file":
+        raise UserError(f"{cut.id}: recording {recording.id} is not one audio file; save it as one")
+    parts = [(s.id, cut.start + s.start, s.duration, s) for s in cut.supervisions] or [
+        (cut.id, cut.start, cut.duration, None)
+    ]
+    utterances = []
+    for id, start, duration, supervision in parts:
+        start, end = max(0.0, start), min(start + duration, recording.duration)
+        whole = start <= 1e-4 and end >= recording.duration - 1e-3
+        extras = {}
+        if supervision is not None:
+            extras = {k: str(v) for k, v in (supervision.custom or {}).items() if k.startswith(("utt2", "spk2"))}
+            extras |= {"spk2gender": supervision.gender[0].lower()} if supervision.gender else {}
+        utterances.append(
+            Utterance(
+                id=id,
+                path=root / recording.sources[0].source,
+                text=" ".join(((supervision and supervision.text) or "").split()),
+                speaker=(supervision and supervision.speaker) or "",
+                language=(supervision and supervision.language) or language,
+                extras=extras,
+                segment=None if whole else Segment(recording.id, start, round(end, 6)),
+            )
+        )
+    return utterances
 
 
 def _all_or_no_segments(utterances: list[Utterance], recordings: dict) -> list[Utterance]:

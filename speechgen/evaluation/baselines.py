@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import soundfile
@@ -30,6 +30,14 @@ class System(Protocol):
 
     def reconstruct(self, wave: Tensor, sample_rate: int) -> tuple[Tensor, int]:
         """Code (T,) at a rate in Hz and decode it: (wave (T,) at the same rate, bytes of the coded file)."""
+
+
+@runtime_checkable
+class TokenSystem(Protocol):
+    """A system whose codes can be looked at; its ``facts`` hold their ``codebook_size``."""
+
+    def code(self, wave: Tensor, sample_rate: int) -> tuple[Tensor, int, Tensor]:
+        """As ``reconstruct``, and the codes (K, T)."""
 
 
 class Recording:
@@ -65,6 +73,8 @@ class Opus:
 class OpusEnc:
     """Opus through the program opusenc, the reference encoder's own front end."""
 
+    in_process = False
+
     def __init__(self, kbps: float):
         self.name, self.kbps = f"opusenc-{kbps:g}k", kbps
         self.facts = {"opusenc": _first_line(["opusenc", "--version"])}
@@ -82,23 +92,35 @@ class OpusEnc:
 class Codec2:
     """Codec2, a parametric vocoder for 8 kHz radio links, through the programs c2enc and c2dec."""
 
+    in_process = False
     RATE = 8000
     MODES = {0.7: "700C", 1.2: "1200", 1.3: "1300", 1.4: "1400", 1.6: "1600", 2.4: "2400", 3.2: "3200"}
 
-    def __init__(self, kbps: float):
+    def __init__(self, kbps: float, late: int | None = None):
+        """``late``: samples at 8 kHz to move the decoded sound forward by; else looked for in each recording."""
         if kbps not in self.MODES:
             raise UserError(f"codec2:{kbps:g}: Codec2 has {', '.join(f'{k:g}' for k in self.MODES)} kbit/s")
         self.name, self.mode, self.facts = f"codec2-{self.MODES[kbps]}", self.MODES[kbps], {}
+        self.kbps, self.late = kbps, late
+
+    def settled(self, wave: Tensor, sample_rate: int) -> "Codec2":
+        """The same, moving every recording forward by what this one needs."""
+        narrow = resample(wave, sample_rate, self.RATE).clamp(-1, 1)
+        return Codec2(self.kbps, lateness(narrow, self._decoded(narrow)[0], self.RATE // 20))
 
     def reconstruct(self, wave: Tensor, sample_rate: int) -> tuple[Tensor, int]:
         narrow = resample(wave, sample_rate, self.RATE).clamp(-1, 1)
+        decoded, size = self._decoded(narrow)
+        late = lateness(narrow, decoded, self.RATE // 20) if self.late is None else self.late
+        return fit(resample(decoded[late:], self.RATE, sample_rate), len(wave)), size
+
+    def _decoded(self, narrow: Tensor) -> tuple[Tensor, int]:
+        """What c2dec gives for (T,) at 8 kHz, late as it is, and the bytes."""
         # Silence at the end, since the decoder is late and only whole frames (of at most 40 ms) are coded.
         samples = (pad(narrow, (0, self.RATE // 10)) * 32767).numpy().astype("<i2")
         coded = _run(["c2enc", self.mode, "-", "-"], samples.tobytes())
         decoded = np.frombuffer(_run(["c2dec", self.mode, "-", "-"], coded), "<i2").astype(np.float32) / 32768
-        decoded = advance(narrow, torch.from_numpy(decoded), self.RATE // 20)
-        size = round(len(coded) * len(narrow) / len(samples))
-        return fit(resample(decoded, self.RATE, sample_rate), len(wave)), size
+        return torch.from_numpy(decoded), round(len(coded) * len(narrow) / len(samples))
 
 
 # Each baseline's programs, Debian package, and bitrates in kbit/s when none is named.
@@ -141,8 +163,8 @@ def fit(wave: Tensor, samples: int) -> Tensor:
     return pad(wave, (0, max(0, samples - len(wave))))[:samples]
 
 
-def advance(reference: Tensor, wave: Tensor, most: int) -> Tensor:
-    """Move a late wave forward by up to ``most`` samples, to where its loudness follows the reference's best.
+def lateness(reference: Tensor, wave: Tensor, most: int) -> int:
+    """By how many samples, up to ``most``, a wave must move forward for its loudness to follow the reference's best.
 
     The phase of a vocoder is its own, so the waveforms themselves cannot be compared.
     """
@@ -151,8 +173,7 @@ def advance(reference: Tensor, wave: Tensor, most: int) -> Tensor:
             for w in (reference, wave))  # fmt: skip
     a, b = a - a.mean(), b - b.mean()
     spectrum = torch.fft.rfft(b, 2 * len(b)) * torch.fft.rfft(a, 2 * len(a)).conj()
-    late = int(torch.fft.irfft(spectrum)[: most + 1].argmax())
-    return wave[late:]
+    return int(torch.fft.irfft(spectrum)[: most + 1].argmax())
 
 
 def _rate(item: str, detail: str) -> float:

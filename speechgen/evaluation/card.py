@@ -12,7 +12,7 @@ from torch import nn
 from speechgen.config import Config
 from speechgen.data.origins import ORIGINS
 from speechgen.evaluation.facts import FACTS, run_facts
-from speechgen.evaluation.metrics import METRICS
+from speechgen.evaluation.metrics import REPORTED
 from speechgen.evaluation.results import DIGITS, percent, table, with_interval
 from speechgen.models.listener import ListenerConfig
 from speechgen.models.tts import TTSConfig
@@ -72,7 +72,8 @@ def describe(config: Config) -> str:
         case CodecConfig():
             rate, kind = config.sample_rate / config.hop, config.bottleneck.kind.upper()
             books = f"{config.bottleneck.codebooks} codebooks" if kind != "VAE" else f"{config.width} channels"
-            return f"A codec for {config.sample_rate} Hz: {rate:g} frames per second, {books} ({kind})."
+            delay = f"{1000 * config.latency:g} ms algorithmic delay"
+            return f"A codec for {config.sample_rate} Hz: {rate:g} frames per second, {books} ({kind}), {delay}."
         case ListenerConfig():
             sizes = f"{len(config.phonemes) - 1} phonemes, {len(config.characters) - 1} characters"
             return f"A recogniser for {config.sample_rate} Hz: {sizes}, {len(config.speakers)} speakers."
@@ -124,7 +125,7 @@ def scores(report: dict) -> str:
         ]
     elif "systems" in report:
         metrics = report["metrics"]
-        header = ["system", "kbit/s", "n", "failed", *(METRICS[name].title for name in metrics)]
+        header = ["system", "kbit/s", "n", "failed", *(REPORTED[name].title for name in metrics)]
         rows = [
             [
                 one["name"],

@@ -9,11 +9,11 @@ from torch import Tensor
 from speechgen.audio.resample import resample
 from speechgen.errors import UserError
 from speechgen.evaluation.baselines import fit
-from speechgen.models.load import fingerprint, load
+from speechgen.models.load import fingerprint, load, load_entropy
 from speechgen.tokenizers.base import Tokens
 from speechgen.tokenizers.chunks import decode_in_chunks, encode_in_chunks
 from speechgen.tokenizers.codec import Codec
-from speechgen.tokenizers.sgc import SgcHeader, pack_sgc, unpack_sgc
+from speechgen.tokenizers.sgc import EntropyCoder, SgcHeader, pack_sgc, unpack_sgc
 
 
 class NeuralCodec(Protocol):
@@ -34,19 +34,33 @@ class NeuralCodec(Protocol):
 class CodecSystem:
     """A codec at so many codebooks, through the bytes of a .sgc file and back."""
 
-    def __init__(self, name: str, codec: NeuralCodec, codebooks: int):
+    def __init__(self, name: str, codec: NeuralCodec, codebooks: int, coder: EntropyCoder | None = None):
+        """``coder``: the entropy model that makes the file smaller, if the codec has one."""
+        self.coder = coder if coder and coder.codebooks >= codebooks else None
         self.name = f"{name}-{codec.kbps(codebooks):.3g}k"
         self.model, self.codec, self.codebooks = name, codec, codebooks
         self.weights = fingerprint(codec)
-        self.facts = {"model": name, "weights": self.weights, "codebooks": codebooks}
+        self.facts = {
+            "model": name,
+            "weights": self.weights,
+            "codebooks": codebooks,
+            "codebook_size": codec.codebook_size,
+            "entropy": self.coder.fingerprint if self.coder else "",
+        }
+
+    def reconstruct(self, wave: Tensor, sample_rate: int) -> tuple[Tensor, int]:
+        return self.code(wave, sample_rate)[:2]
 
     @torch.inference_mode()
-    def reconstruct(self, wave: Tensor, sample_rate: int) -> tuple[Tensor, int]:
+    def code(self, wave: Tensor, sample_rate: int) -> tuple[Tensor, int, Tensor]:
         rate = self.codec.sample_rate
         resampled = resample(wave, sample_rate, rate)
-        content = pack_sgc(*encode(self.codec, self.model, self.weights, resampled, self.codebooks))
-        decoded = decode(self.codec, unpack_sgc(content).codes)
-        return fit(resample(decoded, rate, sample_rate), len(wave)), len(content)
+        codes, header = encode(self.codec, self.model, self.weights, resampled, self.codebooks)
+        header = header.model_copy(update={"entropy": self.facts["entropy"]})
+        content = pack_sgc(codes, header, self.coder)
+        codes = unpack_sgc(content, coder=self.coder).codes
+        decoded = decode(self.codec, codes)
+        return fit(resample(decoded, rate, sample_rate), len(wave)), len(content), codes
 
 
 def encode(codec: NeuralCodec, model: str, weights: str, wave: Tensor, codebooks: int) -> tuple[Tensor, SgcHeader]:
@@ -89,9 +103,9 @@ def load_codec(model: str | Path) -> Codec:
 
 def codec_systems(model: str | Path, kbps: list[float]) -> list[CodecSystem]:
     """Our codec at each bitrate; raises UserError for a bitrate that it does not have."""
-    codec = load_codec(model)
+    codec, coder = load_codec(model), load_entropy(model)
     counts = dict.fromkeys(codec.codebooks_for(rate) for rate in kbps)
-    return [CodecSystem(model_name(model), codec, count) for count in counts]
+    return [CodecSystem(model_name(model), codec, count, coder) for count in counts]
 
 
 def model_name(model: str | Path) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from speechgen.data.parallel import parallel_map
 from speechgen.errors import UserError
+from speechgen.evaluation.workers import Broken, Workers
 
 GENERATED = "bytes.json"
-SCORES = "scores.json"
+SCORES = "scores.jsonl"
 
 
 class GenerationLog:
@@ -30,11 +30,15 @@ class GenerationLog:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             values = {"settings": settings, "utterances": {}, "failed": {}}
-        self.values = values
+        self.values = {"costs": None, "generations": {}, **values}
 
     def audio(self, name: str) -> Path:
         """Where the audio of an utterance lies."""
         return self.folder / f"{name}.wav"
+
+    def codes(self, name: str) -> Path:
+        """Where the codes of an utterance lie, of a system that has codes."""
+        return self.folder / f"{name}.npy"
 
     def is_done(self, name: str, stamp: str) -> bool:
         """Whether an utterance was made from what ``stamp`` stands for, and is still there."""
@@ -44,6 +48,11 @@ class GenerationLog:
         """Note facts (plain values) of an utterance whose audio has been written."""
         self.values["failed"].pop(name, None)
         self.values["utterances"][name] = {**facts, "stamp": stamp}
+        write_json(self.folder / GENERATED, self.values)
+
+    def note(self, key: str, value: object) -> None:
+        """Note something about the system as a whole."""
+        self.values[key] = value
         write_json(self.folder / GENERATED, self.values)
 
     def fail(self, name: str, reason: str) -> None:
@@ -63,28 +72,79 @@ Item = TypeVar("Item", bound=Stamped)
 
 
 def score_items(
-    folder: Path, items: dict[str, Item], work: Callable[[Item], dict | str], jobs: int, on_item: Callable[[], None]
+    folder: Path,
+    items: dict[str, Item],
+    work: Callable[[Item], dict | str],
+    jobs: int,
+    on_item: Callable[[], None],
+    time_limit: float | None = None,
 ) -> tuple[dict[str, dict], dict[str, str]]:
     """Scores by name, and why the other items have none; scores of unchanged items are taken from the folder.
 
-    ``work`` is a function of a module that returns the scores, or a reason why there are none.
+    ``work`` is a function of a module that returns the scores, or a reason why there are none. An item that takes
+    longer than ``time_limit`` seconds is given up, and not tried again in no more time. Each result is on disk as
+    soon as it is there.
     """
-    path = folder / SCORES
-    stored = read_json(path) if path.exists() else {}
     stamps = {name: item.stamp() for name, item in items.items()}
-    known = {name: stored[name] for name in items if stored.get(name, {}).get("stamp") == stamps[name]}
-    pending = [name for name in items if name not in known]
-    for _ in known:
+    log = ScoreLog(folder / SCORES)
+    known, failed = {}, {}
+    for name, stamp in stamps.items():
+        line = log.lines.get(name, {})
+        if line.get("stamp") != stamp:
+            continue
+        if "scores" in line:
+            known[name] = line["scores"]
+        elif time_limit is not None and line["limit"] >= time_limit:
+            failed[name] = line["failed"]
+    pending = {name: item for name, item in items.items() if name not in known and name not in failed}
+    for _ in range(len(items) - len(pending)):
         on_item()
-    failed: dict[str, str] = {}
-    for name, result in zip(pending, parallel_map(work, [items[name] for name in pending], jobs)):
-        if isinstance(result, str):
-            failed[name] = result
-        else:
-            known[name] = {"stamp": stamps[name], "scores": result}
-            write_json(path, known)
-        on_item()
-    return {name: known[name]["scores"] for name in items if name in known}, failed
+    with log, Workers(work, jobs, time_limit) as workers:
+        for name, result in workers.run(pending):
+            if isinstance(result, Broken):
+                failed[name] = result.reason
+                if result.limit is not None:
+                    log.add(name, {"stamp": stamps[name], "failed": result.reason, "limit": result.limit})
+            elif isinstance(result, str):
+                failed[name] = result
+            else:
+                known[name] = result
+                log.add(name, {"stamp": stamps[name], "scores": result})
+            on_item()
+    return tuple({name: found[name] for name in items if name in found} for found in (known, failed))
+
+
+class ScoreLog:
+    """A file of one JSON line for each item; the last of a name counts. One that a kill cut short is left out."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.lines: dict[str, dict] = {}
+        written = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+        for text in written:
+            try:
+                line = json.loads(text)
+                self.lines[line.pop("name")] = line
+            except (ValueError, KeyError, AttributeError):
+                continue
+        if len(self.lines) < len(written):
+            write_text(path, "".join(self._line(name, line) for name, line in self.lines.items()))
+
+    def __enter__(self) -> "ScoreLog":
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = self.path.open("a", encoding="utf-8")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def add(self, name: str, line: dict) -> None:
+        """Write a line and hand it to the system at once."""
+        self.file.write(self._line(name, line))
+        self.file.flush()
+
+    def _line(self, name: str, line: dict) -> str:
+        return json.dumps({"name": name, **line}, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def stamp_of(*paths: Path) -> str:

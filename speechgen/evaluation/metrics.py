@@ -16,11 +16,13 @@ import torch
 from torch import Tensor
 
 from speechgen.audio.features import LogMel
+from speechgen.audio.pitch import pitch_track
 from speechgen.audio.resample import resample
 from speechgen.errors import UserError, nearest
 
 SPEECH_RATE = 16000  # Hz; what PESQ-WB, DNSMOS and Resemblyzer are defined at
 PESQ_SECONDS = 20.0
+LEAST_VOICED = 10  # frames in which both must be voiced for a difference of F0
 DECIBEL_PER_NEPER = 20 / np.log(10)
 
 
@@ -117,6 +119,15 @@ def stft_distance(reference: Tensor, degraded: Tensor, sample_rate: int) -> floa
     return float(np.mean(distances))
 
 
+def pitch_error(reference: Tensor, degraded: Tensor, sample_rate: int) -> float:
+    """Root mean square difference of F0 in cents, over the frames of 10 ms in which both are voiced."""
+    a, b = (pitch_track(wave, sample_rate) for wave in matched(reference, degraded))
+    both = ~np.isnan(a) & ~np.isnan(b)
+    if both.sum() < LEAST_VOICED:
+        raise Unscorable("F0: fewer than 0.1 s are voiced in both")
+    return float(np.sqrt(np.mean((1200 * np.log2(b[both] / a[both])) ** 2)))
+
+
 class Dnsmos:
     """DNSMOS P.835 overall quality (Reddy et al. 2022), without a reference: 1 to 5.
 
@@ -176,7 +187,7 @@ class MetricKind:
 
     title: str
     higher_is_better: bool
-    make: Callable[[], Callable[[Tensor, Tensor, int], float]]
+    make: Callable[[], Callable[[Tensor, Tensor, int], float]] | None
     package: str | None = None
 
 
@@ -189,15 +200,20 @@ METRICS = {
     "si_sdr": MetricKind("SI-SDR (dB)", True, lambda: si_sdr),
     "mel": MetricKind("mel distance (dB)", False, lambda: mel_distance),
     "stft": MetricKind("STFT distance (dB)", False, lambda: stft_distance),
+    "f0": MetricKind("F0 error (cents)", False, lambda: pitch_error),
 }
+
+
+# A character error rate hangs on a text and a recogniser as well, so it is not made here but in score.py.
+REPORTED = {**METRICS, "cer": MetricKind("CER", False, None, "jiwer")}
 
 
 def check_metrics(names: Iterable[str]) -> None:
     """Raise UserError for a name that is no metric's, or when a package that one needs is missing."""
     for name in names:
-        if name not in METRICS:
-            raise UserError(f"no metric {name!r}{nearest(name, METRICS)}")
-        if package := METRICS[name].package:
+        if name not in REPORTED:
+            raise UserError(f"no metric {name!r}{nearest(name, REPORTED)}")
+        if package := REPORTED[name].package:
             require_evaluation(package)
 
 

@@ -1,4 +1,4 @@
-"""Which recordings an evaluation runs on: a Kaldi data directory, a folder of audio, or one file."""
+"""Which recordings an evaluation runs on: a Kaldi data directory, a Lhotse manifest, a folder of audio, or one file."""
 
 import re
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from speechgen.audio.checks import Limits
 from speechgen.audio.files import AudioError
 from speechgen.audio.resample import resample
 from speechgen.data.kaldi import DataDir, Utterance
+from speechgen.data.manifests import is_manifest, read_stretches
 from speechgen.data.sources import read_utterance
 from speechgen.errors import UserError
 from speechgen.evaluation.logs import stamp_of
@@ -48,13 +49,17 @@ def find_recordings(source: str | Path, limit: int | None = None) -> Recordings:
     source = Path(source)
     if (source / "wav.scp").exists():
         utterances = DataDir.read(source).utterances
+    elif source.exists() and is_manifest(source):
+        utterances = read_stretches(source)
     elif source.is_dir():
         files = sorted(path for path in source.rglob("*") if path.suffix.lower() in AUDIO and path.is_file())
         utterances = [_plain(path, path.relative_to(source)) for path in files]
     elif source.is_file():
         utterances = [_plain(source, Path(source.name))]
     else:
-        raise UserError(f"{source}: no such file or folder; name audio, a folder of audio or a Kaldi data directory")
+        raise UserError(
+            f"{source}: no such file or folder; name audio, a folder of it, a Kaldi data directory or a Lhotse manifest"
+        )
     if not utterances:
         raise UserError(f"{source}: holds no audio ({', '.join(sorted(AUDIO))}) and no wav.scp")
     named: dict[str, Utterance] = {}

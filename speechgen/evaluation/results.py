@@ -4,16 +4,27 @@ from pathlib import Path
 
 from speechgen.evaluation.logs import write_text
 from speechgen.evaluation.machine import describe_machine
-from speechgen.evaluation.metrics import METRICS
+from speechgen.evaluation.metrics import REPORTED
 from speechgen.evaluation.statistics import Estimate
 
-DIGITS = {"pesq_wb": 2, "stoi": 3, "estoi": 3, "sim": 3, "dnsmos": 2, "si_sdr": 1, "mel": 2, "stft": 2}
+DIGITS = {
+    "pesq_wb": 2,
+    "stoi": 3,
+    "estoi": 3,
+    "sim": 3,
+    "dnsmos": 2,
+    "si_sdr": 1,
+    "mel": 2,
+    "stft": 2,
+    "f0": 0,
+    "cer": 3,
+}
 
 
 def write_codec_results(path: str | Path, report: dict) -> None:
     """Write a codec report as RESULTS.md; the file appears complete or not at all."""
     metrics = report["metrics"]
-    header = ["system", "kbit/s", "n", "failed", *(METRICS[name].title for name in metrics), "x real time"]
+    header = ["system", "kbit/s", "n", "failed", *(REPORTED[name].title for name in metrics), "x real time"]
     rows = [
         [
             system["name"],

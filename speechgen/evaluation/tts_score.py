@@ -60,12 +60,13 @@ def score_speech(
     jobs: int = 1,
     seed: int = 0,
     on_utterance: Callable[[], None] = lambda: None,
+    time_limit: float | None = None,
 ) -> dict:
     """Score what ``speak_all`` made, write DIR/report.json and return it; scores that are already there are kept.
 
     Pocketsphinx listens to English, and to everything the listener: the one that the model was aligned by, unless
-    another is named. ``seed`` draws the other speaker that each voice is compared with. Raises UserError when there
-    is nothing to score, or when a package of the extra ``eval`` is missing.
+    another is named. ``seed`` draws the other speaker that each voice is compared with. What takes longer than
+    ``time_limit`` seconds has failed. Raises UserError for nothing to score or a missing package of the extra ``eval``.
     """
     folder = Path(folder)
     summary, lines = read_json(folder / SUMMARY), read_list(folder)
@@ -83,7 +84,7 @@ def score_speech(
         on_utterance()
     said = [name for name in lines if name not in failed]
     items = {name: _judged(name, folder, recordings, recognisers, seed) for name in said}
-    scores, unscorable = score_items(folder, items, judge, jobs, on_utterance)
+    scores, unscorable = score_items(folder, items, judge, jobs, on_utterance, time_limit)
     failed |= unscorable
     by_corpus: dict[str, list[str]] = defaultdict(list)
     for name, line in lines.items():

@@ -14,6 +14,7 @@ from speechgen.errors import UserError, nearest
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.tts import TokenTTS, TTSConfig
 from speechgen.tokenizers.codec import CodecConfig, build_codec
+from speechgen.tokenizers.entropy import FILE, EntropyModel
 from speechgen.training.checkpoint import list_checkpoints, load_weights
 
 WEIGHTS = "model.safetensors"  # of a larger model the first part; model-2.safetensors and so on hold the rest
@@ -31,7 +32,7 @@ def load(model: str | Path) -> nn.Module:
 
     Returned ready to use (averaged weights, evaluation mode). Raises UserError for an unknown name or damaged files.
     """
-    folder = PRETRAINED / str(model) if (PRETRAINED / str(model) / "config.yaml").exists() else Path(model)
+    folder = folder_of(model)
     if not (folder / "config.yaml").exists():
         raise UserError(
             f"{model}: no model of that name and no folder with a config.yaml{nearest(str(model), shipped())}"
@@ -52,6 +53,17 @@ def load(model: str | Path) -> nn.Module:
         module = build(values, str(folder / "config.yaml"))
         load_weights(module, folder / WEIGHTS, *sorted(folder.glob("model-*.safetensors")))
     return module.eval().requires_grad_(False)
+
+
+def folder_of(model: str | Path) -> Path:
+    """Where a model lies: the shipped one of that name, else the folder itself, whether it exists or not."""
+    return PRETRAINED / str(model) if (PRETRAINED / str(model) / "config.yaml").exists() else Path(model)
+
+
+def load_entropy(model: str | Path) -> EntropyModel | None:
+    """The entropy model beside a codec's weights, if there is one; raises UserError for a damaged one."""
+    path = folder_of(model) / FILE
+    return EntropyModel.load(path) if path.exists() else None
 
 
 def build(values: dict, name: str) -> nn.Module:

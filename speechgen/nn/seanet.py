@@ -8,7 +8,7 @@ The delay is nothing beyond one frame: frame t depends on samples before ``(t + 
 samples are final once it is decoded.
 """
 
-from math import prod
+from math import ceil, inf, prod
 from typing import Any, Literal
 
 import torch
@@ -70,7 +70,10 @@ class SEANetEncoder(Chain):
 
 
 class SEANetDecoder(Chain):
-    """(B, channels, T) to (B, 1, T * hop)."""
+    """(B, channels, T) to (B, 1, T * hop).
+
+    ``reach``: so many frames of the past a frame's samples depend on; all of them with recurrent layers.
+    """
 
     delay = 0
 
@@ -86,6 +89,7 @@ class SEANetDecoder(Chain):
         layers += [_activation(width, config), Float32(CausalConv1d(width, 1, config.kernel))]
         super().__init__(*layers)
         _zero_biases(self)
+        self.reach = inf if config.lstm else _reach(config)
 
 
 class ResidualUnit(nn.Module):
@@ -164,6 +168,16 @@ class Float32(nn.Module):
 
 def _activation(width: int, config: SEANetConfig) -> nn.Module:
     return Snake(width) if config.activation == "snake" else nn.ELU()
+
+
+def _reach(config: SEANetConfig) -> int:
+    """Frames before its own that a decoder's sample depends on."""
+    frames, rate = float(config.kernel - 1), 1
+    for stride in reversed(config.strides):
+        frames += 1 / rate  # a transposed convolution is two of its input steps long
+        rate *= stride
+        frames += (config.residual_kernel - 1) * sum(config.dilations) / rate
+    return ceil(frames + (config.kernel - 1) / rate)
 
 
 def _zero_biases(module: nn.Module) -> None:

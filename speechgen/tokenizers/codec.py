@@ -39,6 +39,12 @@ class CodecConfig(Config):
     decoder: StackConfig = SpectralConfig()
     bottleneck: BottleneckConfig = RVQConfig()
 
+    @property
+    def latency(self) -> float:
+        """The algorithmic delay in seconds: a frame has to be complete, and a window ends after its frame."""
+        samples = self.decoder.window if isinstance(self.decoder, SpectralConfig) else self.hop
+        return samples / self.sample_rate
+
 
 def build_codec(config: CodecConfig) -> "Codec":
     """Build a codec's parts from its config; raises UserError for strides and windows that do not fit the hop."""
@@ -76,6 +82,11 @@ class Codec(nn.Module):
     def frame_rate(self) -> float:
         """Latent frames per second, in Hz."""
         return self.sample_rate / self.hop
+
+    @property
+    def reach(self) -> float:
+        """Frames of the past that decoded samples depend on; infinity for recurrent decoders."""
+        return self.decoder.reach
 
     def kbps(self, codebooks: int) -> float:
         """Nominal kbit/s of so many codebooks, container not counted."""

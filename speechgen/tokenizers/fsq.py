@@ -9,7 +9,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from speechgen.config import Config
-from speechgen.tokenizers.bottleneck import Quantized
+from speechgen.tokenizers.bottleneck import Quantized, usage_facts
+
+DEAD_BELOW = 0.1  # of the usage that an average code has
 
 
 class FSQConfig(Config):
@@ -115,15 +117,15 @@ class FiniteScalarQuantizer(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, K, T), K of at most all codebooks, to the sum of their parts (B, C, T)."""
-        points = self.grid.values(codes)
-        return sum(self.outlets[level](points[:, level]) for level in range(codes.shape[1])).transpose(1, 2)
+        return sum(self.level(k, codes[:, k]) for k in range(codes.shape[1])).transpose(1, 2)
+
+    def level(self, k: int, codes: Tensor) -> Tensor:
+        """What codes (B, T) of codebook k add to the sum: (B, T, C)."""
+        return self.outlets[k](self.grid.values(codes))
 
     def facts(self) -> dict[str, float]:
-        """Mean perplexity over the codebooks, and the share of codes used at least a tenth as often as the average."""
-        share = self.usage / self.usage.sum(-1, keepdim=True)
-        perplexity = (-(share * share.clamp_min(1e-10).log()).sum(-1)).exp()
-        in_use = (share * self.codebook_size > 0.1).float().mean()
-        return {"perplexity": perplexity.mean().item(), "codes_in_use": in_use.item()}
+        """Perplexity and the share of codes in use, on average and of each codebook."""
+        return usage_facts(self.usage, DEAD_BELOW)
 
     @torch.no_grad()
     def _track(self, level: int, codes: Tensor) -> None:

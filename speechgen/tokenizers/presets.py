@@ -41,7 +41,7 @@ PRESETS = {
         width=24,
         encoder=SpectralConfig(width=128, blocks=4, window=960),
         decoder=SpectralConfig(width=160, blocks=4, window=960),
-        bottleneck=RVQConfig(codebooks=8, continuous=0.4),
+        bottleneck=RVQConfig(codebooks=12, continuous=0.4),
     ),
 }
 

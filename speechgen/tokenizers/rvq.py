@@ -8,7 +8,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from speechgen.config import Config
-from speechgen.tokenizers.bottleneck import Quantized
+from speechgen.tokenizers.bottleneck import Quantized, usage_facts
 
 
 class RVQConfig(Config):
@@ -139,16 +139,15 @@ class ResidualVectorQuantizer(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, K, T), K of at most all codebooks, to the sum of their levels (B, C, T)."""
-        return sum(codebook.lookup(codes[:, k]) for k, codebook in enumerate(self.levels[: codes.shape[1]])).transpose(
-            1, 2
-        )
+        return sum(self.level(k, codes[:, k]) for k in range(codes.shape[1])).transpose(1, 2)
+
+    def level(self, k: int, codes: Tensor) -> Tensor:
+        """What codes (B, T) of codebook k add to the sum: (B, T, C)."""
+        return self.levels[k].lookup(codes)
 
     def facts(self) -> dict[str, float]:
-        """Mean perplexity over the codebooks, and the share of codes in use; both collapse before the ear hears it."""
-        share = self.usage / self.usage.sum(-1, keepdim=True)
-        perplexity = (-(share * share.clamp_min(1e-10).log()).sum(-1)).exp()
-        alive = (share * self.codebook_size > self.config.revive_below).float().mean()
-        return {"perplexity": perplexity.mean().item(), "codes_in_use": alive.item()}
+        """Perplexity and the share of codes in use, on average and of each codebook."""
+        return usage_facts(self.usage, self.config.revive_below)
 
     @torch.no_grad()
     def _track(self, level: int, index: Tensor, projected: Tensor, seen: int, generator: torch.Generator) -> None:

@@ -1,19 +1,24 @@
-"""The .sgc file: a codec's codes, bit-packed, in blocks that each prove themselves.
+"""The .sgc file: a codec's codes, bit-packed or entropy-coded, in blocks that each prove themselves.
 
 Layout, integers little-endian::
 
-    "SGC" | version u8 | header length u16 | header JSON | CRC32 u32 | block | block | ...
-    block = the codes of ``block`` frames (the last may hold fewer), packed | CRC32 u32
+    "SGC" | version u8 | header length u16 | header: JSON, deflated | CRC32 u32 | block | block | ...
+    block = [payload length u16, where the header names an entropy model] | payload | CRC32 u32
 
-A code takes as many bits as its codebook needs; codes run frame by frame, and within a frame codebook by codebook.
-A file that was cut or damaged is read up to the first bad block. Nothing in it is ever executed.
+A block holds ``block`` frames of one channel (the last ones may hold fewer); the channels of a stretch of time follow
+one another. Packed, a code takes as many bits as its codebook needs; codes run frame by frame, and within a frame
+codebook by codebook. With an entropy model (``entropy.py``) a payload shorter than that is entropy-coded. No block
+needs another one, so a file that was cut or damaged is read up to the first bad block. Nothing in it is executed.
 """
 
+import io
 import json
 import os
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Protocol, Self
 
 import numpy as np
 import pydantic
@@ -24,91 +29,271 @@ from speechgen.config import Config
 from speechgen.errors import UserError
 
 MAGIC = b"SGC"
-VERSION = 1
+VERSION = 2
 PREFIX = len(MAGIC) + 1 + 2  # magic, version, header length
 CHECKSUM = 4
+LENGTH = 2
+MAX_BLOCK = 0xFFFF  # bytes
+TOGETHER = 32  # blocks that are entropy-decoded side by side
+# What headers usually say, so that a deflated one is hardly longer than what is special about it.
+USUAL = (
+    b'"sample_rate":24000,"hop":480,"channels":2,"codebook_size":2048,"block":100'
+    b'{"model":"speech-16k","weights":"0123456789abcdef","entropy":"","sample_rate":16000,"hop":320,'
+    b'"codebooks":12,"codebooks":6,"codebooks":3,"codebook_size":1024,"frames":200,"samples":64000}'
+)
 
 
 class SgcHeader(Config):
     """What a decoder must know: which model made the codes, and how many samples to give back.
 
-    ``weights`` is the fingerprint of the model's weights, so that no other model decodes the codes by mistake.
+    ``weights`` is the fingerprint of the model's weights, so that no other model decodes the codes by mistake;
+    ``entropy`` that of the entropy model, empty for packed codes. ``samples`` are those of one channel.
     """
 
     model: str = ""
     weights: str = ""
+    entropy: str = ""
     sample_rate: int = pydantic.Field(gt=0, le=1_000_000)
     hop: int = pydantic.Field(gt=0, le=1_000_000)
+    channels: int = pydantic.Field(default=1, gt=0, le=64)
     codebooks: int = pydantic.Field(gt=0, le=256)
     codebook_size: int = pydantic.Field(gt=1, le=2**24)
     frames: int = pydantic.Field(ge=0, le=2**40)
     samples: int = pydantic.Field(ge=0, le=2**48)
-    block: int = pydantic.Field(default=100, gt=0, le=2**20)
+    block: int = pydantic.Field(default=200, gt=0, le=2**16)
+
+    @pydantic.model_validator(mode="after")
+    def _blocks_are_small(self) -> Self:
+        if self.block_bytes(self.block) > MAX_BLOCK:
+            raise ValueError(f"a block of {self.block} frames has more than {MAX_BLOCK} bytes")
+        return self
 
     @property
     def bits(self) -> int:
         """Bits of one code."""
         return (self.codebook_size - 1).bit_length()
 
+    @property
+    def rows(self) -> int:
+        """Codes of one frame: the codebooks of every channel."""
+        return self.channels * self.codebooks
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of a whole file."""
+        return -(-self.frames // self.block) * self.channels
+
+    def block_frames(self, number: int) -> int:
+        """Frames of block ``number``."""
+        return min(self.block, self.frames - number // self.channels * self.block)
+
     def block_bytes(self, frames: int) -> int:
-        """Bytes of so many frames, packed, without their checksum."""
+        """Bytes of so many frames of one channel, packed, without their checksum."""
         return (frames * self.codebooks * self.bits + 7) // 8
+
+    def seconds(self, frames: int) -> float:
+        return frames * self.hop / self.sample_rate
+
+
+class EntropyCoder(Protocol):
+    """Shortens blocks of codes, without loss (``entropy.EntropyModel``)."""
+
+    fingerprint: str
+    codebooks: int
+    codebook_size: int
+
+    def compress(self, codes: np.ndarray) -> bytes:
+        """Codes (K, T) to bytes."""
+
+    def decompress(self, streams: list[bytes], codebooks: int, frames: list[int]) -> list[np.ndarray]:
+        """The bytes of some blocks, each of so many frames, back to their codes (K, T)."""
 
 
 @dataclass(frozen=True)
 class SgcFile:
-    """What was read: codes (K, T) long, and, of a damaged file, a sentence on where it breaks off."""
+    """What was read: codes (channels * K, T) long, and, of a damaged file, a sentence on where it breaks off."""
 
     header: SgcHeader
     codes: Tensor
     damage: str | None = None
 
 
-def pack_sgc(codes: Tensor, header: SgcHeader) -> bytes:
-    """Codes (K, T) in [0, codebook_size) as the bytes of a .sgc file."""
-    if tuple(codes.shape) != (header.codebooks, header.frames):
-        raise ValueError(f"codes are {tuple(codes.shape)}, the header says {(header.codebooks, header.frames)}")
-    if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) < header.codebook_size:
-        raise ValueError(f"codes reach from {int(codes.min())} to {int(codes.max())}, of {header.codebook_size}")
-    text = header.model_dump_json(exclude_defaults=True).encode()
-    if len(text) > 0xFFFF:
-        raise ValueError("the header is longer than 65535 bytes")
-    head = MAGIC + bytes([VERSION]) + len(text).to_bytes(2, "little") + text
-    parts = [head, _checksum(head, 0)]
-    frames = codes.t().cpu().numpy()
-    for number, start in enumerate(range(0, header.frames, header.block)):
-        payload = _pack(frames[start : start + header.block].reshape(-1), header.bits)
-        parts += [payload, _checksum(payload, number)]
-    return b"".join(parts)
+class SgcWriter:
+    """Writes codes as they come. ``close`` once ``header.frames`` frames are written; ``size`` counts the bytes."""
+
+    def __init__(self, file: BinaryIO, header: SgcHeader, coder: EntropyCoder | None = None):
+        _check_coder(header, coder, "file")
+        self.header, self.size = header, 0
+        self._file, self._coder = file, coder
+        self._number, self._waiting = 0, np.zeros((header.rows, 0), dtype=np.int64)
+        text = zlib.compressobj(9, wbits=-15, zdict=USUAL)
+        packed = text.compress(header.model_dump_json(exclude_defaults=True).encode()) + text.flush()
+        if len(packed) > 0xFFFF:
+            raise ValueError("the header is longer than 65535 bytes")
+        head = MAGIC + bytes([VERSION]) + len(packed).to_bytes(2, "little") + packed
+        self._put(head + _checksum(head, 0))
+
+    def write(self, codes: Tensor) -> None:
+        """The next frames (channels * K, T), with codes in [0, codebook_size)."""
+        header = self.header
+        if codes.shape[0] != header.rows:
+            raise ValueError(f"codes are {tuple(codes.shape)}, the header says {(header.rows, header.frames)}")
+        if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) < header.codebook_size:
+            raise ValueError(f"codes reach from {int(codes.min())} to {int(codes.max())}, of {header.codebook_size}")
+        self._waiting = np.concatenate([self._waiting, codes.cpu().numpy()], axis=1)
+        while self._waiting.shape[1] >= header.block:
+            self._put_block(self._waiting[:, : header.block])
+            self._waiting = self._waiting[:, header.block :]
+
+    def close(self) -> None:
+        if self._waiting.shape[1]:
+            self._put_block(self._waiting)
+        if self._number != self.header.blocks:
+            raise ValueError(f"{self._number} blocks were written, the header says {self.header.blocks}")
+
+    def _put_block(self, codes: np.ndarray) -> None:
+        for channel in np.split(codes, self.header.channels):
+            payload = _pack(channel.T.reshape(-1), self.header.bits)
+            if self._coder:
+                short = self._coder.compress(channel)
+                payload = short if len(short) < len(payload) else payload
+                payload = len(payload).to_bytes(LENGTH, "little") + payload
+            self._put(payload + _checksum(payload, self._number))
+            self._number += 1
+
+    def _put(self, content: bytes) -> None:
+        self._file.write(content)
+        self.size += len(content)
 
 
-def unpack_sgc(content: bytes, name: str = "file") -> SgcFile:
-    """The reverse of ``pack_sgc``; raises UserError when not even the header can be trusted."""
-    header, position = _read_header(content, name)
-    blocks: list[np.ndarray] = []
-    damage = None
-    for number, start in enumerate(range(0, header.frames, header.block)):
-        frames = min(header.block, header.frames - start)
-        end = position + header.block_bytes(frames)
-        payload, checksum = content[position:end], content[end : end + CHECKSUM]
+class SgcReader:
+    """Reads the header at once, and the blocks when asked for; memory does not depend on the file's length.
+
+    Raises UserError when not even the header can be trusted. ``size`` counts the bytes read; ``damage`` is a sentence
+    on where the file breaks off, once that place is reached.
+    """
+
+    def __init__(self, file: BinaryIO, name: str = "file"):
+        self.name, self.size, self.damage = name, 0, None
+        self._file = file
+        self.header = self._read_header()
+
+    def codes(self, coder: EntropyCoder | None = None, first: int = 0, last: int | None = None) -> Iterator[Tensor]:
+        """Codes (channels * K, T) of one stretch of ``block`` frames after the other, up to the end or the damage.
+
+        ``first``, ``last``: the stretches wanted. Those before are checked, not decoded; those after not even read.
+        """
+        header = self.header
+        coder = coder if header.entropy else None
+        _check_coder(header, coder, self.name)
+        waiting: list[np.ndarray] = []
+        for group in self._groups(first * header.channels, None if last is None else (last + 1) * header.channels):
+            waiting += self._decoded(group, coder)
+            whole = len(waiting) // header.channels * header.channels
+            for first in range(0, whole, header.channels):
+                yield torch.from_numpy(np.concatenate(waiting[first : first + header.channels]))
+            waiting = waiting[whole:]
+
+    def check(self) -> int:
+        """Read to the end without decoding: how many frames are sound in every channel."""
+        blocks = sum(len(group) for group in self._groups(0, None))
+        return min(self.header.frames, blocks // self.header.channels * self.header.block)
+
+    def _groups(self, first: int, end: int | None) -> Iterator[list[tuple[int, bytes]]]:
+        """Sound payloads of blocks ``first`` to ``end`` with their frames, TOGETHER at a time."""
+        group = []
+        for number in range(self.header.blocks if end is None else min(end, self.header.blocks)):
+            payload = self._read_block(number)
+            if payload is None:
+                break
+            if number >= first:
+                group.append((self.header.block_frames(number), payload))
+            if len(group) == TOGETHER:
+                yield group
+                group = []
+        if group:
+            yield group
+
+    def _read_block(self, number: int) -> bytes | None:
+        header, frames = self.header, self.header.block_frames(number)
+        length = header.block_bytes(frames)
+        prefix = self._read(LENGTH) if header.entropy else b""
+        if header.entropy:
+            length = min(length, int.from_bytes(prefix, "little"))
+        payload, checksum = self._read(length), self._read(CHECKSUM)
+        if checksum == _checksum(prefix + payload, number):
+            return payload
         fault = "is cut off" if len(checksum) < CHECKSUM else "is damaged"
-        if checksum != _checksum(payload, number):
-            seconds, whole = (n * header.hop / header.sample_rate for n in (start, header.frames))
-            damage = f"{name}: block {number} {fault}: {seconds:.2f} of {whole:.2f} seconds are left"
-            break
-        blocks.append(_unpack(payload, header.bits, frames * header.codebooks).reshape(frames, header.codebooks))
-        position = end + CHECKSUM
-    codes = np.concatenate(blocks) if blocks else np.zeros((0, header.codebooks), dtype=np.int64)
-    # A checksum cannot vouch for a writer that was wrong: no code may lie outside its codebook.
-    if codes.size and codes.max() >= header.codebook_size:
-        raise UserError(f"{name}: holds code {codes.max()} of a codebook of {header.codebook_size}; encode it again")
-    return SgcFile(header, torch.from_numpy(np.ascontiguousarray(codes.T)), damage)
+        sound = number // header.channels * header.block
+        left, whole = header.seconds(sound), header.seconds(header.frames)
+        self.damage = f"{self.name}: block {number} {fault}: {left:.2f} of {whole:.2f} seconds are left"
+        return None
+
+    def _decoded(self, group: list[tuple[int, bytes]], coder: EntropyCoder | None) -> list[np.ndarray]:
+        header = self.header
+        short = [i for i, (frames, payload) in enumerate(group) if len(payload) < header.block_bytes(frames)]
+        blocks: dict[int, np.ndarray] = {}
+        if short:
+            streams, frames = [group[i][1] for i in short], [group[i][0] for i in short]
+            blocks = dict(zip(short, coder.decompress(streams, header.codebooks, frames), strict=True))
+        for i, (frames, payload) in enumerate(group):
+            if i not in blocks:
+                codes = _unpack(payload, header.bits, frames * header.codebooks)
+                blocks[i] = np.ascontiguousarray(codes.reshape(frames, header.codebooks).T)
+            # A checksum cannot vouch for a writer that was wrong: no code may lie outside its codebook.
+            if (largest := blocks[i].max()) >= header.codebook_size:
+                raise UserError(
+                    f"{self.name}: holds code {largest} of a codebook of {header.codebook_size}; encode it again"
+                )
+        return [blocks[i] for i in range(len(group))]
+
+    def _read_header(self) -> SgcHeader:
+        head = self._read(PREFIX)
+        if head[: len(MAGIC)] != MAGIC:
+            raise UserError(f"{self.name}: is no .sgc file; 'speechgen codec encode' makes one")
+        if len(head) < PREFIX:
+            raise UserError(f"{self.name}: the header is cut off; copy the file again")
+        if head[len(MAGIC)] != VERSION:
+            raise UserError(
+                f"{self.name}: .sgc version {head[len(MAGIC)]}, this speechgen reads {VERSION}; encode the audio again"
+            )
+        packed = self._read(int.from_bytes(head[PREFIX - 2 :], "little"))
+        if self._read(CHECKSUM) != _checksum(head + packed, 0):
+            raise UserError(f"{self.name}: the header is damaged or cut off; copy the file again")
+        try:
+            text = zlib.decompressobj(wbits=-15, zdict=USUAL).decompress(packed, 0xFFFF)
+            return SgcHeader.model_validate(json.loads(text))
+        except (ValueError, RecursionError, zlib.error):
+            raise UserError(f"{self.name}: the header makes no sense; encode the audio again") from None
+
+    def _read(self, count: int) -> bytes:
+        content = self._file.read(count) or b""
+        while len(content) < count and (more := self._file.read(count - len(content))):  # a pipe gives what it has
+            content += more
+        self.size += len(content)
+        return content
 
 
-def write_sgc(path: str | Path, codes: Tensor, header: SgcHeader) -> int:
-    """Write codes (K, T) as a .sgc file, which appears complete or not at all; returns its bytes."""
+def pack_sgc(codes: Tensor, header: SgcHeader, coder: EntropyCoder | None = None) -> bytes:
+    """Codes (channels * K, T) in [0, codebook_size) as the bytes of a .sgc file."""
+    file = io.BytesIO()
+    writer = SgcWriter(file, header, coder)
+    if codes.shape[1] != header.frames:
+        raise ValueError(f"codes are {tuple(codes.shape)}, the header says {(header.rows, header.frames)}")
+    writer.write(codes)
+    writer.close()
+    return file.getvalue()
+
+
+def unpack_sgc(content: bytes, name: str = "file", coder: EntropyCoder | None = None) -> SgcFile:
+    """The reverse of ``pack_sgc``; raises UserError when not even the header can be trusted."""
+    return _read_all(SgcReader(io.BytesIO(content), name), coder)
+
+
+def write_sgc(path: str | Path, codes: Tensor, header: SgcHeader, coder: EntropyCoder | None = None) -> int:
+    """Write codes (channels * K, T) as a .sgc file, which appears complete or not at all; returns its bytes."""
     path = Path(path)
-    content = pack_sgc(codes, header)
+    content = pack_sgc(codes, header, coder)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(content)
@@ -120,34 +305,44 @@ def write_sgc(path: str | Path, codes: Tensor, header: SgcHeader) -> int:
     return len(content)
 
 
-def read_sgc(path: str | Path) -> SgcFile:
+def read_sgc(path: str | Path, coder: EntropyCoder | None = None) -> SgcFile:
     """Read a .sgc file as far as it is sound; raises UserError for a file that is none."""
+    with open_sgc(path) as file:
+        return _read_all(SgcReader(file, str(path)), coder)
+
+
+def open_sgc(path: str | Path) -> BinaryIO:
+    """Open a file for an ``SgcReader``; raises UserError when it is missing."""
     try:
-        content = Path(path).read_bytes()
+        return Path(path).open("rb")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    return unpack_sgc(content, str(path))
 
 
-def _read_header(content: bytes, name: str) -> tuple[SgcHeader, int]:
-    if content[: len(MAGIC)] != MAGIC:
-        raise UserError(f"{name}: is no .sgc file; 'speechgen codec encode' makes one")
-    if len(content) < PREFIX:
-        raise UserError(f"{name}: the header is cut off; copy the file again")
-    if content[len(MAGIC)] != VERSION:
-        raise UserError(f"{name}: .sgc version {content[len(MAGIC)]}, this speechgen reads {VERSION}; update it")
-    end = PREFIX + int.from_bytes(content[PREFIX - 2 : PREFIX], "little")
-    if content[end : end + CHECKSUM] != _checksum(content[:end], 0):
-        raise UserError(f"{name}: the header is damaged or cut off; copy the file again")
-    try:
-        return SgcHeader.model_validate(json.loads(content[PREFIX:end])), end + CHECKSUM
-    except (ValueError, RecursionError):
-        raise UserError(f"{name}: the header makes no sense; encode the audio again") from None
+def _read_all(reader: SgcReader, coder: EntropyCoder | None) -> SgcFile:
+    parts = [torch.zeros(reader.header.rows, 0, dtype=torch.long), *reader.codes(coder)]
+    return SgcFile(reader.header, torch.cat(parts, dim=1), reader.damage)
+
+
+def _check_coder(header: SgcHeader, coder: EntropyCoder | None, name: str) -> None:
+    have = coder.fingerprint if coder else ""
+    if header.entropy and have != header.entropy:
+        raise UserError(
+            f"{name}: its codes are entropy-coded with model {header.entropy}, and the codec given has "
+            f"{have or 'none'}; give the folder of the codec that coded it with --model"
+        )
+    if coder and (coder.codebooks < header.codebooks or coder.codebook_size != header.codebook_size):
+        raise UserError(
+            f"{name}: {header.codebooks} codebooks of {header.codebook_size}, and its entropy model knows "
+            f"{coder.codebooks} of {coder.codebook_size}; encode the audio again"
+        )
+    if coder and not header.entropy:
+        raise ValueError("an entropy coder, and a header that names none")
 
 
 def _checksum(content: bytes, number: int) -> bytes:
     # Started from the block's number, so that blocks that changed places are noticed.
-    return zlib.crc32(content, number).to_bytes(CHECKSUM, "little")
+    return zlib.crc32(content, number & 0xFFFFFFFF).to_bytes(CHECKSUM, "little")
 
 
 def _pack(values: np.ndarray, bits: int) -> bytes:

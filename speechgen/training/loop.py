@@ -21,6 +21,8 @@ from speechgen.training.checkpoint import list_checkpoints, load_checkpoint, sav
 from speechgen.training.facts import write_facts
 from speechgen.training.machine import describe_machine
 
+PATIENCE = 3  # steps in a row without a finite gradient, after which the last checkpoint is taken up again
+MOST_RETURNS = 3  # to checkpoints in a row, without a whole one made since: more of them would not help
 HOPELESS = 5  # steps of a log line, none of which had a finite gradient: more of them would not help
 
 
@@ -126,6 +128,12 @@ def train(
             cost = {"step": step, "steps": config.steps, "seconds": round(seconds, 1), "ranks": ranks}
             write_facts(exp, {**(about or {}), **cost, "machine": describe_machine(), "torch": torch.__version__})
 
+    def spoilt(player: nn.Module) -> bool:
+        tensors = (*player.parameters(), *player.buffers())
+        return not all(tensor.isfinite().all() for tensor in tensors if tensor.is_floating_point())
+
+    # Steps in a row without a finite gradient; returns to a checkpoint since the last sound one, and the latest's step.
+    bad, returns, returned = dict.fromkeys(players, 0), 0, 0
     clock = time.monotonic()
     with _progress(accelerator.is_main_process) as progress:
         bar = progress.add_task("train", total=config.steps, completed=step)
@@ -148,8 +156,15 @@ def train(
                 if math.isfinite(facts["gradient_norm"]):
                     optimiser.step()
                     averages[name].update_parameters(player)
+                    bad[name] = 0
                 else:
                     facts["skipped_steps"] = 1.0
+                    bad[name] += 1
+                    # Running means and usage counts may have taken up what the batch brought.
+                    if (bad[name] >= PATIENCE or spoilt(player)) and (found := list_checkpoints(exp)):
+                        state = load_checkpoint(found[-1], weights, optimisers)
+                        task.load_state(state["extra"]["task"])
+                        facts["returns"], bad[name], returns, returned = 1.0, 0, returns + 1, step
                 for key, value in facts.items():
                     window.setdefault(f"{name}/{key}", []).append(value)
             step += 1
@@ -159,6 +174,11 @@ def train(
                 seconds = (time.monotonic() - clock) / config.log_every
                 means = {key: sum(values) / len(values) for key, values in window.items()}
                 _check_skipped(window, config.log_every, exp)
+                if returns > MOST_RETURNS:
+                    raise UserError(
+                        f"{exp}: went back to the checkpoint {returns} times, and the gradient is still not finite; "
+                        "lower training.learning_rate and rerun"
+                    )
                 if writer:
                     for key, value in {**means, "seconds_per_step": seconds}.items():
                         writer.add_scalar(key, value, step)
@@ -172,8 +192,9 @@ def train(
                     clock = time.monotonic()
                 for player in players.values():
                     player.train()
-            if step % config.checkpoint_every == 0 or step == config.steps:
+            if (step % config.checkpoint_every == 0 and not any(bad.values())) or step == config.steps:
                 checkpoint()
+                returns = 0 if step > returned + PATIENCE else returns
     if step % config.checkpoint_every != 0 and step != config.steps:
         checkpoint()
     if writer:
@@ -235,7 +256,8 @@ def _show(writer: SummaryWriter, shown: Shown, step: int) -> None:
 
 def _line(step: int, seconds: float, means: dict[str, float]) -> str:
     pace = f"{seconds:.2f} s  " if seconds else "dev  "
-    return f"step {step}  {pace}" + "  ".join(f"{key} {value:.4g}" for key, value in means.items())
+    shown = {key: value for key, value in means.items() if key.count("/") < 2}  # not what each codebook does
+    return f"step {step}  {pace}" + "  ".join(f"{key} {value:.4g}" for key, value in shown.items())
 
 
 def _progress(visible: bool) -> Progress:

@@ -1,8 +1,13 @@
 """speechgen codec: encode, decode, info; eval with its reports; wrong uses."""
 
+import io
 import json
+import shutil
+import subprocess
+import sys
 
 import pytest
+import soundfile
 import torch
 from typer.testing import CliRunner
 
@@ -63,10 +68,88 @@ def test_a_damaged_file_is_decoded_up_to_the_damage(tmp_path, codec, prompt_file
     content[-3] ^= 0xFF
     (tmp_path / "a.sgc").write_bytes(content)
     said = call("decode", tmp_path / "a.sgc", tmp_path / "a.wav", "--model", codec, status=1)
-    assert "block 2 is damaged: 4.00 of" in said
+    assert "block 1 is damaged: 4.00 of" in said
     wave, rate = read_audio(tmp_path / "a.wav")
     assert 3.9 < len(wave) / rate <= 4.0
-    assert "block 2 is damaged" in call("info", tmp_path / "a.sgc", status=1)
+    assert "block 1 is damaged" in call("info", tmp_path / "a.sgc", status=1)
+
+
+def test_a_stretch_is_what_the_whole_has_there(tmp_path, codec, prompt_file):
+    call("encode", prompt_file, tmp_path / "a.sgc", "--kbps", 0.6, "--model", codec)
+    call("decode", tmp_path / "a.sgc", tmp_path / "a.wav", "--model", codec)
+    whole, rate = read_audio(tmp_path / "a.wav")
+    for start, end in ((0, 0.5), (1.2345, 1.3), (3.5, None), (None, 2), (0.01, 9)):
+        bounds = (["--from", start] if start is not None else []) + (["--to", end] if end is not None else [])
+        call("decode", tmp_path / "a.sgc", tmp_path / "part.wav", "--model", codec, *bounds)
+        first, last = round((start or 0) * rate), len(whole) if end is None else round(end * rate)
+        torch.testing.assert_close(read_audio(tmp_path / "part.wav")[0], whole[first:last], atol=1e-4, rtol=0)
+    for bounds in (("--from", 9), ("--from", 2, "--to", 1)):
+        with pytest.raises(UserError, match="there is no sound; the file lasts 4.00 s"):
+            call("decode", tmp_path / "a.sgc", tmp_path / "x.wav", "--model", codec, *bounds)
+
+
+def test_stereo_is_mixed_or_coded_as_asked(tmp_path, clip, codec):
+    wave, rate = read_audio(clip)
+    stereo = torch.stack([wave, 0.3 * wave.flip(0)])
+    write_audio(tmp_path / "stereo.wav", stereo, rate)
+    with pytest.raises(UserError, match="has 2 channels; say --channels mix or --channels each"):
+        call("encode", tmp_path / "stereo.wav", tmp_path / "x.sgc", "--kbps", 0.6, "--model", codec)
+    assert not (tmp_path / "x.sgc").exists()
+    for channels, said in (("mix", "2 channels mixed down"), ("each", "2 channels")):
+        words = ("encode", tmp_path / "stereo.wav", tmp_path / "s.sgc", "--kbps", 0.6, "--model", codec)
+        assert said in call(*words, "--channels", channels)
+        call("decode", tmp_path / "s.sgc", tmp_path / "back.wav", "--model", codec)
+        back = torch.from_numpy(soundfile.read(tmp_path / "back.wav", dtype="float32", always_2d=True)[0]).T
+        original = torch.from_numpy(soundfile.read(tmp_path / "stereo.wav", dtype="float32")[0]).T
+        sources = original.mean(0, keepdim=True) if channels == "mix" else original
+        assert back.shape == sources.shape
+        assert ("2 channels" in call("info", tmp_path / "s.sgc")) == (channels == "each")
+        for heard, source in zip(back, sources, strict=True):
+            soundfile.write(tmp_path / "one.wav", source.numpy(), rate, subtype="FLOAT")
+            call("encode", tmp_path / "one.wav", tmp_path / "one.sgc", "--kbps", 0.6, "--model", codec)
+            call("decode", tmp_path / "one.sgc", tmp_path / "one.wav", "--model", codec)
+            torch.testing.assert_close(heard, read_audio(tmp_path / "one.wav")[0], atol=1e-3, rtol=0)
+
+
+def test_through_pipes(tmp_path, clip, codec):
+    call("encode", clip, tmp_path / "clip.sgc", "--kbps", 0.6, "--model", codec)
+    call("decode", tmp_path / "clip.sgc", tmp_path / "back.wav", "--model", codec)
+    coded = piped(["encode", "-", "-", "--kbps", 0.6, "--model", codec], clip.read_bytes())
+    assert coded == (tmp_path / "clip.sgc").read_bytes()
+    heard = piped(["decode", "-", "-", "--model", codec], coded)
+    back, rate = soundfile.read(io.BytesIO(heard), dtype="float32")
+    torch.testing.assert_close(torch.from_numpy(back), read_audio(tmp_path / "back.wav")[0], atol=1e-4, rtol=0)
+    assert b"damage: none" in piped(["info", "-"], coded)
+
+
+def piped(words, content):
+    command = [sys.executable, "-c", "from speechgen.cli import main; main()", "codec", *map(str, words)]
+    done = subprocess.run(command, input=content, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_entropy_coding_makes_a_file_smaller_and_changes_nothing_else(tmp_path, codec, prompt_file):
+    folder = tmp_path / "codec"
+    shutil.copytree(codec, folder)
+    assert "entropy coding: none" in call("info", folder)
+    said = call("fit-entropy", folder, prompt_file, "--steps", 60)
+    assert "saves" in said and "entropy coding: model" in call("info", folder)
+    for switch in ("--entropy", "--no-entropy"):
+        call("encode", prompt_file, tmp_path / f"{switch}.sgc", "--kbps", 0.6, "--model", folder, switch)
+        call("decode", tmp_path / f"{switch}.sgc", tmp_path / f"{switch}.wav", "--model", folder)
+    coded, packed = ((tmp_path / f"{switch}.sgc").stat().st_size for switch in ("--entropy", "--no-entropy"))
+    assert coded < 0.9 * packed
+    assert (tmp_path / "--entropy.wav").read_bytes() == (tmp_path / "--no-entropy.wav").read_bytes()
+    assert "entropy coding: model" in call("info", tmp_path / "--entropy.sgc")
+    (folder / "entropy.safetensors").unlink()
+    with pytest.raises(UserError, match="entropy-coded with model"):
+        call("decode", tmp_path / "--entropy.sgc", tmp_path / "x.wav", "--model", folder)
+
+
+def test_info_on_a_codec_states_bitrates_and_delay(codec):
+    said = call("info", codec)
+    assert "bitrates: 0.2 to 0.6 kbit/s in steps of 0.2" in said and "algorithmic delay: 60 ms" in said
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from speechgen.config import Config, make_config, save_config
 from speechgen.data.origins import ORIGINS
 from speechgen.evaluation.facts import model_facts, read_front_matter
 from speechgen.models.listener import Listener, ListenerConfig
-from speechgen.models.load import build, fingerprint, load
+from speechgen.models.load import build, fingerprint, load, load_entropy
 from speechgen.models.tts import TTSConfig
 from speechgen.tokenizers.codec import CodecConfig
 from speechgen.training.checkpoint import save_checkpoint
+from speechgen.training.entropy import EntropyConfig, EntropyNetwork, quantise
 from speechgen.training.facts import write_facts
 
 STACK = {"width": 16, "blocks": 1, "window": 80}
@@ -193,3 +194,12 @@ def test_mistakes_of_pack(run, tmp_path):
     weights.write_bytes(weights.read_bytes()[:-10])
     status, _, told = run("pack", tmp_path / "exp", "--out", tmp_path / "x")
     assert status == 2 and "codec-ema.safetensors: damaged" in told and not (tmp_path / "x").exists()
+
+
+def test_the_entropy_model_goes_with_its_codec(run, tmp_path):
+    exp, out = tmp_path / "exp", tmp_path / "packed"
+    make_run(exp, "codec")
+    fitted = quantise(EntropyNetwork(2, 1024, EntropyConfig(embedding=4, hidden=8, final=4)))
+    fitted.save(exp / "entropy.safetensors")
+    assert run("pack", exp, "--out", out)[0] == 0
+    assert load_entropy(out).fingerprint == fitted.fingerprint

@@ -132,10 +132,11 @@ def test_scores_are_kept_while_the_audio_is_the_same(folder, tmp_path):
     out = tmp_path / "out"
     run(folder, out, [Quantizer(4)])
     score_all(out, CHEAP)
-    path = out / "toy-4k" / "scores.json"
-    scores = json.loads(path.read_text())
-    scores["clip0"]["scores"]["mel"] = 1000.0
-    path.write_text(json.dumps(scores))
+    path = out / "scores.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    [line] = [line for line in lines if line["name"] == "toy-4k clip0 mel"]
+    line["scores"]["value"] = 1000.0
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert score_all(out, CHEAP)["systems"][1]["mel"]["mean"] > 300
     write_audio(out / "toy-4k" / "clip0.wav", tone(0), RATE)
     assert score_all(out, CHEAP)["systems"][1]["mel"]["mean"] < 100
@@ -203,7 +204,8 @@ def test_html_holds_everything_in_one_file(folder, tmp_path):
     run(folder, out, [Quantizer(4, "raises"), Quantizer(8)], facts={"model": "toy <b>&"})
     page = write_html(out, score_all(out, CHEAP)).read_text()
     assert page.count("<audio") == 2 * 3  # the two utterances that every system coded
-    assert page.count("data:audio/flac;base64,") == 6 and page.count("data:image/png;base64,") == 6
+    assert page.count("data:audio/flac;base64,") == 6  # once each, in the lists of the worst as well
+    assert page.count("data:image/png;base64,") == 2 * (3 + 2)  # spectrograms, and differences from the recording
     assert page.count("<svg") == len(CHEAP)
     assert "toy &lt;b&gt;&amp;" in page
     assert "out of luck" in page
@@ -256,5 +258,5 @@ def test_several_processes_give_the_same_report(tmp_path):
     out = tmp_path / "out"
     run(tmp_path / "audio", out, [])
     alone = score_all(out, ["mel"])
-    (out / "recording" / "scores.json").unlink()
+    (out / "scores.jsonl").unlink()
     assert score_all(out, ["mel"], jobs=2) == alone

@@ -19,6 +19,10 @@ CONFIGS = Path(__file__).parents[2] / "egs" / "starter" / "codec" / "conf"
 def test_every_preset_codes_half_a_second(name):
     codec = build_codec(preset(name)).eval()
     assert codec.frame_rate == 50
+    assert (
+        codec.config.latency == pytest.approx((codec.hop + codec.delay) / codec.sample_rate)
+        and codec.config.latency <= 0.08
+    )
     wave = 0.1 * torch.randn(1, 1, codec.sample_rate // 2, generator=torch.Generator().manual_seed(0))
     tokens = codec.encode(wave, codec.codebooks_for(3.0))
     assert tokens.values.shape[1] == 6
@@ -41,7 +45,12 @@ def test_presets_have_the_size_they_promise(name, least, most):
 
 @pytest.mark.parametrize(
     "name, config",
-    [("speech-16k", "codec.yaml"), ("speech-24k", "codec_24k.yaml"), ("seanet-16k", "codec_seanet.yaml")],
+    [
+        ("speech-16k", "codec.yaml"),
+        ("speech-24k", "codec_24k.yaml"),
+        ("seanet-16k", "codec_seanet.yaml"),
+        ("tiny-16k", "codec_tiny.yaml"),
+    ],
 )
 def test_recipes_train_the_presets(name, config):
     values = yaml.safe_load((CONFIGS / config).read_text(encoding="utf-8"))

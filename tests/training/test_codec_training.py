@@ -33,6 +33,7 @@ def test_each_loss_is_logged_alone(balance, build):
     late = [task.losses("codec", batch, step, generator)[1] for step in (3, 3, 3)][-1]
     surface, opponents = {"waveform", "stft", "mel"}, {"adversarial", "feature_matching"}
     bottleneck = {"codebook", "commitment", "tie", "perplexity", "codes_in_use"}
+    bottleneck |= {f"{fact}/{k:02d}" for fact in ("perplexity", "codes_in_use") for k in (1, 2, 3)}
     assert late.keys() == surface | opponents | bottleneck
     assert all(value == value for value in late.values())
 

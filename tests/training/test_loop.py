@@ -56,6 +56,33 @@ def test_a_step_without_a_finite_gradient_changes_nothing_and_is_counted(build, 
     assert math.isnan(dict(log["line/total"])[5])
 
 
+def test_after_some_bad_steps_in_a_row_the_last_checkpoint_is_taken_up(build, config, tmp_path, left_behind):
+    train(build("line"), config(3), tmp_path / "three")
+    train(build("line", spoil=lambda step: step in (4, 5, 6)), config(7, log_every=1), tmp_path / "spoiled", until=7)
+    (three, _), (spoiled, log) = left_behind(tmp_path / "three"), left_behind(tmp_path / "spoiled")
+    assert log["line/returns"] == [(7, 1.0)] and len(log["line/skipped_steps"]) == 3
+    assert all(torch.equal(spoiled["weights"][name], tensor) for name, tensor in three["weights"].items())
+    train(build("line"), config(12), tmp_path / "spoiled")
+    assert list_checkpoints(tmp_path / "spoiled")[-1].name == "00000012"
+
+
+def test_buffers_that_a_bad_batch_spoilt_are_brought_back(build, config, tmp_path, left_behind):
+    task = build("codec")
+    batch = task.batch
+    task.batch = lambda step, *ranks: batch(step, *ranks) * (float("nan") if step == 4 else 1.0)
+    train(task, config(7, log_every=1), tmp_path)
+    checkpoint, log = left_behind(tmp_path)
+    assert log["codec/returns"] == [(5, 1.0)]
+    weights = {name: tensor for name, tensor in checkpoint["weights"].items() if tensor.is_floating_point()}
+    assert weights and all(tensor.isfinite().all() for tensor in weights.values())
+
+
+def test_going_back_again_and_again_ends_with_a_sentence(build, config, tmp_path):
+    task = build("line", spoil=lambda step: step > 4)
+    with pytest.raises(UserError, match="went back to the checkpoint [45] times"):
+        train(task, config(40, log_every=4), tmp_path)
+
+
 def test_a_run_without_any_finite_gradient_ends_with_a_sentence(build, config, tmp_path):
     with pytest.raises(UserError, match="no finite gradient; lower training.learning_rate"):
         train(build("line", spoil=lambda step: True), config(8, log_every=8), tmp_path)

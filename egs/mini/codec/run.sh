@@ -4,5 +4,6 @@ cd "$(dirname "$0")" || exit
 
 prepare=(speechgen data mini --speakers 6 --sentences 40) # English and German by espeak-ng
 kbps=1,2 # of a codec this small
+entropy_steps=100
 
 . ../../../recipes/codec.sh
