@@ -7,12 +7,13 @@
 from collections.abc import Iterator
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from speechgen.errors import UserError, nearest
 from speechgen.kernels.choice import COMPILED, fastest, make_kernel
-from speechgen.kernels.layout import pack
+from speechgen.kernels.layout import pack, pack_biases
 from speechgen.models.wavenet import WaveNet
 from speechgen.nn.wavenet import RingBuffers
 from speechgen.orders.layout import Step
@@ -169,28 +170,27 @@ class Compiled:
     """Sample by sample in a kernel; the condition's part of every layer is computed before, frame by frame."""
 
     def __init__(self, model: WaveNet, condition: Tensor | None, streams: int, method: str, temperature: float):
-        self.model, self.condition = model, condition
-        self.kernel = make_kernel(method, pack(model.input, model.stack, model.hidden, model.head), streams, temperature)
-        self.time = 0
+        self.model, self.condition, self.time = model, condition, 0
+        weights = pack(model.input, model.stack, model.hidden, model.head)
+        self.kernel = make_kernel(method, weights, streams, temperature)
 
     def advance(self, uniforms: Tensor) -> Tensor:
-        codes, _ = self._run(uniforms, None)
-        return codes
+        codes, _ = self._run(uniforms)
+        return torch.from_numpy(codes).long()
 
     def force(self, codes: Tensor) -> Tensor:
-        """The head's parameters (streams, n, P) for the next n samples when they are codes (streams, n)."""
-        _, logits = self._run(torch.zeros(codes.shape, dtype=torch.float64), codes)
-        return logits
+        """The head's parameters (streams, n, P) for the next n samples, given that they are codes (streams, n)."""
+        _, logits = self._run(torch.zeros(codes.shape, dtype=torch.float64), codes.int().numpy())
+        return torch.from_numpy(logits)
 
     @torch.no_grad()
-    def _run(self, uniforms: Tensor, forced: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        hold = self.model.condition.hold
-        first, last = self.time, self.time + uniforms.shape[1]
-        condition = self.condition
+    def _run(self, uniforms: Tensor, forced: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        start, end, hold = self.time, self.time + uniforms.shape[1], self.model.condition.hold
+        self.time = end
+        condition, offset = self.condition, start % hold
         if condition is None or condition.shape[-1] == 1:
-            hold = last + 1  # one frame for all
+            hold = offset + uniforms.shape[1]  # one frame for all
         else:
-            condition = condition[..., first // hold : -(-last // hold)]
-        self.time = last
-        biases = self.model.stack.biases(condition, uniforms.shape[0])
-        return self.kernel.run(uniforms, biases, hold, first % hold if hold <= last else 0, forced)
+            condition = condition[..., start // hold : -(-end // hold)]
+        biases = pack_biases(self.model.stack.biases(condition, uniforms.shape[0]))
+        return self.kernel.run(uniforms.numpy(), biases, hold, offset, forced)
