@@ -2,6 +2,7 @@
 
 from speechgen.errors import UserError
 from speechgen.kernels.base import Kernel
+from speechgen.kernels.build import available, levels
 from speechgen.kernels.layout import Weights
 
 COMPILED = ("compiled-f32-numba", "compiled-f32", "compiled-bf16", "compiled-int8")
@@ -9,11 +10,9 @@ COMPILED = ("compiled-f32-numba", "compiled-f32", "compiled-bf16", "compiled-int
 
 def fastest() -> str:
     """The fastest method that this machine has."""
-    from speechgen.kernels.native import compiler_or_library, instructions
-
-    if not compiler_or_library():
+    if not available():
         return "compiled-f32-numba"
-    return "compiled-int8" if instructions() == "avx512" else "compiled-f32"
+    return "compiled-int8" if levels()[0] == "avx512" else "compiled-f32"
 
 
 def make_kernel(method: str, weights: Weights, streams: int, temperature: float) -> Kernel:

@@ -1,0 +1,382 @@
+// WaveNet, sample by sample, on one core. Built at first use by native.py, once per level of instructions.
+//
+// One source for all levels: vectors of 16 floats are GCC's own, which it cuts into what the machine has. A product
+// walks through its matrix from front to back in panels of 64 outputs whose sums stay in registers; several streams
+// share each load of a weight. Matrices lie in the order of use, so that the hardware fetches ahead of us.
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#if defined(__AVX512VNNI__)
+#include <immintrin.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float Floats __attribute__((vector_size(64)));
+typedef int32_t Ints __attribute__((vector_size(64)));
+typedef uint32_t Words __attribute__((vector_size(64)));
+constexpr int LANES = 16, PANEL = 64, WIDEST = 512;
+
+extern "C" {
+
+// Widths are multiples of 16. weights: all matrices in the order of use, packed by native.py; scales and corrections
+// (of int8 weights) hold a number per output of every matrix. mixtures is 0 for a softmax.
+struct Network {
+    int32_t layers, residual, skip, hidden, parameters, choices, classes, mixtures, scalar;
+    float least_log_scale;
+    const int32_t* dilations;
+    const float *now, *before;
+    const void* weights;
+    const float *output_bias, *hidden_bias, *head_bias, *scales;
+    const int32_t* corrections;
+};
+
+// The past of a few streams: per layer `dilation` slots of streams x residual numbers; for int8 with a scale each.
+struct Memory {
+    int64_t time;
+    void* rings;
+    float* ring_scales;
+    int32_t* last;
+};
+
+// What to make: streams x samples. Rows of biases: frame after frame, each layers x 2 residual, per stream.
+struct Task {
+    int64_t samples, frames, hold, offset;
+    double temperature;
+    const double* uniforms;
+    const float* biases;
+    int32_t* codes;
+    float* logits;
+    int32_t drawing;
+};
+}
+
+namespace {
+
+INLINE Floats all(float value) { return Floats{} + value; }
+INLINE Floats load(const float* from) { Floats v; memcpy(&v, from, 64); return v; }
+INLINE void store(float* to, Floats v) { memcpy(to, &v, 64); }
+INLINE Floats larger(Floats a, Floats b) { return a > b ? a : b; }
+INLINE Floats smaller(Floats a, Floats b) { return a < b ? a : b; }
+
+// e to the x, x clipped to +-limit: 2^k by its bits, the rest (at most half of log 2) by its series. Error about 1e-7.
+INLINE Floats exponential(Floats x, float limit) {
+    x = smaller(larger(x, all(-limit)), all(limit));
+    const Floats magic = all(12582912.0f);  // adding it rounds to a whole number
+    Floats shifted = x * 1.44269504f + magic;
+    Floats k = shifted - magic;
+    Floats r = x - k * 0.693359375f + k * 2.12194440e-4f;
+    Floats sum = all(1.0f / 720);
+    sum = sum * r + 1.0f / 120;
+    sum = sum * r + 1.0f / 24;
+    sum = sum * r + 1.0f / 6;
+    sum = sum * r + 0.5f;
+    sum = sum * r + 1.0f;
+    sum = sum * r + 1.0f;
+    Ints bits = (Ints)shifted << 23;  // the whole number lies in the lowest bits of the mantissa
+    return (Floats)((Ints)sum + bits);
+}
+
+// --- Weights in three precisions. `Number` is what activations become; `add` does sums += numbers x matrix. ---
+
+struct Float32 {
+    using Weight = float;
+    using Number = float;
+    static constexpr bool scaled = false;
+    static constexpr int step = 1, packed = 1;
+
+    INLINE void encode(const float* x, int width, Number* to, float&) { memcpy(to, x, 4 * width); }
+
+    template <int BLOCKS, int STREAMS, int PARTS>
+    INLINE void panel(const Weight* w, const Number* x, int inputs, Floats (*sums)[STREAMS][BLOCKS]) {
+        for (int i = 0; i < inputs; i += 2)
+            for (int part = 0; part < 2; ++part, w += PANEL)
+                for (int b = 0; b < BLOCKS; ++b) {
+                    Floats weight = load(w + b * LANES);
+                    for (int s = 0; s < STREAMS; ++s) sums[part % PARTS][s][b] += weight * x[s * WIDEST + i + part];
+                }
+    }
+};
+
+// Two inputs' weights in a word: the even one's bits lie low and are shifted up; the odd one is read with them as its
+// tail, which native.py has in mind when it rounds.
+struct BFloat16 {
+    using Weight = uint32_t;
+    using Number = float;
+    static constexpr bool scaled = false;
+    static constexpr int step = 1, packed = 2;
+
+    INLINE void encode(const float* x, int width, Number* to, float&) { memcpy(to, x, 4 * width); }
+
+    template <int BLOCKS, int STREAMS, int PARTS>
+    INLINE void panel(const Weight* w, const Number* x, int inputs, Floats (*sums)[STREAMS][BLOCKS]) {
+        for (int i = 0; i < inputs; i += 2, w += PANEL)
+            for (int b = 0; b < BLOCKS; ++b) {
+                Words both;
+                memcpy(&both, w + b * LANES, 64);
+                Floats even = (Floats)(both << 16), odd = (Floats)both;
+                for (int s = 0; s < STREAMS; ++s) {
+                    sums[0][s][b] += even * x[s * WIDEST + i];
+                    sums[PARTS - 1][s][b] += odd * x[s * WIDEST + i + 1];
+                }
+            }
+    }
+};
+
+// Activations become 8 bits with a scale per vector, and are shifted by 128 to be positive, as the instruction wants.
+struct Int8 {
+    using Weight = int8_t;
+    using Number = uint8_t;
+    static constexpr bool scaled = true;
+    static constexpr int step = 4, packed = 1;
+
+    INLINE void encode(const float* x, int width, Number* to, float& scale) {
+        Floats most = all(0);
+        for (int c = 0; c < width; c += LANES) {
+            Floats v = load(x + c);
+            most = larger(most, larger(v, -v));
+        }
+        float largest = 1e-20f;
+        for (int lane = 0; lane < LANES; ++lane) largest = most[lane] > largest ? most[lane] : largest;
+        scale = largest / 127;
+        const float inverse = 127 / largest;
+        for (int c = 0; c < width; c += LANES) {
+            Floats shifted = load(x + c) * inverse + (12582912.0f + 128);  // rounds; the value lies in the lowest byte
+            typedef uint8_t Bytes __attribute__((vector_size(16)));
+            Bytes bytes = __builtin_convertvector((Ints)shifted, Bytes);
+            memcpy(to + c, &bytes, 16);
+        }
+    }
+
+    INLINE Ints dot(Ints sums, const Weight* w, const Number* x) {
+#if defined(__AVX512VNNI__)
+        int32_t four;
+        memcpy(&four, x, 4);
+        return (Ints)_mm512_dpbusd_epi32((__m512i)sums, _mm512_set1_epi32(four), _mm512_loadu_si512(w));
+#else
+        int32_t total[LANES];
+        for (int lane = 0; lane < LANES; ++lane, w += 4)
+            total[lane] = x[0] * w[0] + x[1] * w[1] + x[2] * w[2] + x[3] * w[3];
+        Ints added;
+        memcpy(&added, total, 64);
+        return sums + added;
+#endif
+    }
+
+    template <int BLOCKS, int STREAMS, int PARTS>
+    INLINE void panel(const Weight* w, const Number* x, int inputs, Ints (*sums)[STREAMS][BLOCKS]) {
+        for (int i = 0; i < inputs; i += 4, w += 4 * PANEL)
+            for (int b = 0; b < BLOCKS; ++b)
+                for (int s = 0; s < STREAMS; ++s)
+                    sums[0][s][b] = dot(sums[0][s][b], w + 4 * b * LANES, x + s * WIDEST + i);
+    }
+};
+
+// A vector of activations per stream, ready for products.
+template <class P, int STREAMS>
+struct Activations {
+    alignas(64) typename P::Number values[STREAMS][WIDEST];
+    float scale[STREAMS];
+};
+
+template <class P, int STREAMS>
+INLINE void encode(const float (*x)[WIDEST], int width, Activations<P, STREAMS>& to) {
+    for (int s = 0; s < STREAMS; ++s) P::encode(x[s], width, to.values[s], to.scale[s]);
+}
+
+// Where the next matrix begins.
+template <class P>
+struct Cursor {
+    const typename P::Weight* weights;
+    const float* scales;
+    const int32_t* corrections;
+};
+
+// Adds to sums of `BLOCKS` vectors, a part of a panel or all of it. One stream has two sums for each output, so that
+// an addition need not wait for the one before.
+template <class P, int BLOCKS, int STREAMS>
+INLINE void add_part(
+    const typename P::Weight* weights, const Cursor<P>& at, const Activations<P, STREAMS>& x, int inputs,
+    float (*sums)[WIDEST], int first) {
+    constexpr int PARTS = STREAMS == 1 && !P::scaled ? 2 : 1;
+    using Sum = std::conditional_t<P::scaled, Ints, Floats>;
+    Sum totals[PARTS][STREAMS][BLOCKS] = {};
+    P::template panel<BLOCKS, STREAMS, PARTS>(weights, x.values[0], inputs, totals);
+    for (int b = 0; b < BLOCKS; ++b)
+        for (int s = 0; s < STREAMS; ++s) {
+            float* to = sums[s] + first + b * LANES;
+            if constexpr (P::scaled) {
+                Ints correction;
+                memcpy(&correction, at.corrections + b * LANES, 64);
+                Floats total = __builtin_convertvector(totals[0][s][b] + correction, Floats);
+                store(to, load(to) + total * (load(at.scales + b * LANES) * x.scale[s]));
+            } else {
+                Floats total = totals[0][s][b];
+                if (PARTS == 2) total += totals[PARTS - 1][s][b];
+                store(to, load(to) + total);
+            }
+        }
+}
+
+// sums += x times the matrix at the cursor, which moves on.
+template <class P, int STREAMS>
+__attribute__((noinline)) void add_product(
+    Cursor<P>& at, const Activations<P, STREAMS>& x, int inputs, int outputs, float (*sums)[WIDEST]) {
+#if defined(__AVX512F__)
+    constexpr int BLOCKS = PANEL / LANES;
+#else  // 16 registers of half a vector or less
+    constexpr int BLOCKS = STREAMS == 1 ? 2 : 1;
+#endif
+    for (int first = 0; first < outputs; first += PANEL) {
+        for (int part = 0; part < PANEL; part += BLOCKS * LANES) {
+            add_part<P, BLOCKS>(at.weights + part * P::step, at, x, inputs, sums, first + part);
+            at.scales += BLOCKS * LANES;
+            at.corrections += BLOCKS * LANES;
+        }
+        at.weights += inputs * PANEL / P::packed;
+    }
+}
+
+int32_t nearest(double value, int32_t classes) {
+    value = value < -1 ? -1 : value > 1 ? 1 : value;
+    return int32_t(std::floor((value + 1) * ((classes - 1) / 2.0) + 0.5));
+}
+
+// The code that a uniform in [0, 1) picks; logits are lost.
+int32_t draw(const Network& net, float* logits, double uniform, double temperature) {
+    const int count = net.mixtures ? net.mixtures : net.choices;
+    int best = 0;
+    for (int c = 1; c < count; ++c)
+        if (logits[c] > logits[best]) best = c;
+    const float* means = logits + net.mixtures;
+    const float* log_scales = means + net.mixtures;
+    if (temperature == 0) return net.mixtures ? nearest(means[best], net.classes) : best;
+    alignas(64) float odds[WIDEST];
+    double parts[WIDEST / LANES], total = 0;
+    const Floats highest = all(logits[best]);
+    for (int c = 0, part = 0; c < count; c += LANES, ++part) {
+        Floats each = exponential((load(logits + c) - highest) * float(1 / temperature), 87);
+        store(odds + c, each);
+        double sum = 0;
+        for (int lane = 0; lane < LANES && c + lane < count; ++lane) sum += odds[c + lane];
+        total += parts[part] = sum;
+    }
+    const double target = uniform * total;
+    double end = 0;
+    int chosen = 0;
+    while (chosen + LANES < count && end + parts[chosen / LANES] <= target) {
+        end += parts[chosen / LANES];
+        chosen += LANES;
+    }
+    while ((end += odds[chosen]) <= target && chosen + 1 < count) ++chosen;
+    if (!net.mixtures) return chosen;
+    double rest = 1 - (end - target) / odds[chosen];
+    rest = rest < 1e-9 ? 1e-9 : rest > 1 - 1e-9 ? 1 - 1e-9 : rest;
+    double log_scale = log_scales[chosen];
+    log_scale = log_scale < net.least_log_scale ? net.least_log_scale : log_scale > M_LN10 ? M_LN10 : log_scale;
+    const double quantile = std::log(rest) - std::log1p(-rest);
+    return nearest(means[chosen] + temperature * std::exp(log_scale) * quantile, net.classes);
+}
+
+template <class P, int STREAMS>
+void run(const Network& net, Memory& memory, const Task& task) {
+    using Number = typename P::Number;
+    static_assert(sizeof(Floats) == 64);
+    const int R = net.residual, S = net.skip, slot = STREAMS * R;
+    alignas(64) float x[STREAMS][WIDEST], sums[STREAMS][WIDEST], skips[STREAMS][WIDEST], gates[STREAMS][WIDEST];
+    static_assert(WIDEST % LANES == 0);
+    Activations<P, STREAMS> past, now, gated;
+    for (int64_t t = 0; t < task.samples; ++t, ++memory.time) {
+        const int64_t frame = (task.offset + t) / task.hold;
+        Cursor<P> at{static_cast<const typename P::Weight*>(net.weights), net.scales, net.corrections};
+        for (int s = 0; s < STREAMS; ++s) {
+            const int32_t first = memory.last[2 * s], second = memory.last[2 * s + 1];
+            const float step = 2.0f / (net.classes - 1), one = first * step - 1, two = second * step - 1;
+            for (int c = 0; c < R; ++c)
+                x[s][c] = net.scalar ? net.now[c] * one + net.now[R + c] + net.before[c] * two + net.before[R + c]
+                                     : net.now[first * R + c] + net.before[second * R + c];
+            memset(skips[s], 0, 4 * S);
+        }
+        Number* ring = static_cast<Number*>(memory.rings);
+        float* ring_scales = memory.ring_scales;
+        for (int layer = 0; layer < net.layers; ++layer) {
+            const int dilation = net.dilations[layer];
+            const int64_t place = memory.time % dilation;
+            Number* here = ring + place * slot;
+            ring += int64_t(dilation) * slot;
+            if (layer + 1 < net.layers) {  // the next layer's past is far from anything read lately
+                const char* next = (const char*)(ring + memory.time % net.dilations[layer + 1] * slot);
+                for (size_t byte = 0; byte < slot * sizeof(Number); byte += 64) __builtin_prefetch(next + byte, 1);
+            }
+            encode<P, STREAMS>(x, R, now);
+            for (int s = 0; s < STREAMS; ++s) {
+                memcpy(past.values[s], here + s * R, R * sizeof(Number));
+                memcpy(here + s * R, now.values[s], R * sizeof(Number));
+                if (P::scaled) {
+                    past.scale[s] = ring_scales[place * STREAMS + s];
+                    ring_scales[place * STREAMS + s] = now.scale[s];
+                }
+                memcpy(sums[s], task.biases + ((s * task.frames + frame) * net.layers + layer) * 2 * R, 8 * R);
+            }
+            ring_scales += dilation * STREAMS;
+            add_product<P, STREAMS>(at, past, R, 2 * R, sums);
+            add_product<P, STREAMS>(at, now, R, 2 * R, sums);
+            for (int s = 0; s < STREAMS; ++s) {
+                for (int c = 0; c < R; c += LANES) {  // tanh(a) sigmoid(b) = (1 - e^-2a) / ((1 + e^-2a) (1 + e^-b))
+                    Floats a = exponential(load(sums[s] + c) * -2.0f, 40);
+                    Floats b = exponential(-load(sums[s] + R + c), 40);
+                    store(gates[s] + c, (1.0f - a) / ((1.0f + a) * (1.0f + b)));
+                }
+                memcpy(sums[s], net.output_bias + layer * (R + S), 4 * (R + S));
+            }
+            encode<P, STREAMS>(gates, R, gated);
+            add_product<P, STREAMS>(at, gated, R, R + S, sums);
+            for (int s = 0; s < STREAMS; ++s) {
+                for (int c = 0; c < R; c += LANES) store(x[s] + c, load(x[s] + c) + load(sums[s] + c));
+                for (int c = 0; c < S; c += LANES) store(skips[s] + c, load(skips[s] + c) + load(sums[s] + R + c));
+            }
+        }
+        for (int s = 0; s < STREAMS; ++s) {
+            for (int c = 0; c < S; c += LANES) store(skips[s] + c, larger(load(skips[s] + c), all(0)));
+            memcpy(sums[s], net.hidden_bias, 4 * net.hidden);
+        }
+        encode<P, STREAMS>(skips, S, gated);
+        add_product<P, STREAMS>(at, gated, S, net.hidden, sums);
+        for (int s = 0; s < STREAMS; ++s)
+            for (int c = 0; c < net.hidden; c += LANES) store(sums[s] + c, larger(load(sums[s] + c), all(0)));
+        encode<P, STREAMS>(sums, net.hidden, gated);
+        for (int s = 0; s < STREAMS; ++s) memcpy(sums[s], net.head_bias, 4 * net.parameters);
+        add_product<P, STREAMS>(at, gated, net.hidden, net.parameters, sums);
+        for (int s = 0; s < STREAMS; ++s) {
+            int32_t& code = task.codes[s * task.samples + t];
+            if (task.drawing)
+                code = draw(net, sums[s], task.uniforms[s * task.samples + t], task.temperature);
+            else
+                memcpy(task.logits + (s * task.samples + t) * net.choices, sums[s], 4 * net.choices);
+            memory.last[2 * s + 1] = memory.last[2 * s];
+            memory.last[2 * s] = code;
+        }
+    }
+}
+
+template <class P>
+int run(const Network& net, Memory& memory, const Task& task, int streams) {
+    if (2 * net.residual > WIDEST || net.residual + net.skip > WIDEST || net.hidden > WIDEST || net.parameters > WIDEST)
+        return 1;
+    if (streams == 1) return run<P, 1>(net, memory, task), 0;
+    if (streams == 4) return run<P, 4>(net, memory, task), 0;
+    return 2;
+}
+}  // namespace
+
+extern "C" int wavenet_f32(const Network* net, Memory* memory, const Task* task, int streams) {
+    return run<Float32>(*net, *memory, *task, streams);
+}
+extern "C" int wavenet_bf16(const Network* net, Memory* memory, const Task* task, int streams) {
+    return run<BFloat16>(*net, *memory, *task, streams);
+}
+extern "C" int wavenet_int8(const Network* net, Memory* memory, const Task* task, int streams) {
+    return run<Int8>(*net, *memory, *task, streams);
+}
