@@ -6,7 +6,22 @@ from typing import NoReturn
 
 import typer
 
-from speechgen.cli import bench, codec, data, demo, doctor, dump, dump_units, listener, pack, say, train, tts, voice
+from speechgen.cli import (
+    bench,
+    codec,
+    data,
+    demo,
+    doctor,
+    dump,
+    dump_units,
+    listener,
+    pack,
+    say,
+    train,
+    tts,
+    voice,
+    wavenet,
+)
 from speechgen.errors import UserError
 
 app = typer.Typer(
@@ -18,7 +33,7 @@ app = typer.Typer(
 for verb in (train.train, say.say, pack.pack, demo.demo, doctor.doctor):
     app.command()(verb)
 dump.app.command()(dump_units.units)
-for family in (data, dump, codec, listener, tts, voice, bench):
+for family in (data, dump, codec, listener, tts, wavenet, voice, bench):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 
 # What a full disk, a read-only folder or a used-up quota look like: the user's to solve, not a fault of the program.

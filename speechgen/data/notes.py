@@ -1,4 +1,4 @@
-"""Prepare steps for corpora of musical notes, whose labels are Kaldi files of their own: utt2pitch, utt2articulation."""
+"""Prepare steps for corpora of musical notes, labelled in Kaldi files of their own: utt2pitch, utt2articulation."""
 
 import csv
 import hashlib

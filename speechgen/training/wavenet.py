@@ -23,6 +23,7 @@ from speechgen.training.loop import Shown
 
 SILENT = math.log(1e-5)  # a band of a log-mel frame in which there is nothing
 
+
 class WaveNetTask(Config):
     """``batch`` excerpts of ``seconds`` scored seconds each. ``unknown``: share of excerpts whose labels are withheld,
     so that the model can do without. Evaluation scores the first ``dev_seconds`` of each of ``dev_recordings``, and
@@ -171,7 +172,7 @@ class WaveNetTraining:
 
 
 def with_labels(config: WaveNetConfig, examples: list[Example]) -> WaveNetConfig:
-    """Fill in the names of each kind of label that the config asks for, sorted; raises UserError where one is missing."""
+    """Fill in the names of each kind of label that the config asks for; raises UserError for an example without one."""
     named = [chosen_labels(example, config.labels) for example in examples]
     return config.model_copy(update={"labels": {kind: sorted({one[kind] for one in named}) for kind in config.labels}})
 
