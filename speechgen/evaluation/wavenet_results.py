@@ -25,8 +25,8 @@ def write_wavenet_results(path: str | Path, report: dict) -> None:
     if report["systems"]:
         tables.append(vocoder_table(report))
         notes.append(
-            "The vocoder and Griffin-Lim are told the same mel spectrogram; the codec has only its codes, at the bitrate "
-            "in its name."
+            "The vocoder and Griffin-Lim are told the same mel spectrogram; the codec has only its codes, at the "
+            "bitrate in its name."
         )
     elif report.get("x_real_time"):
         facts["generation"] = f"{report['x_real_time']:.1f}x real time, one stream"
