@@ -21,7 +21,7 @@ def make_kernel(method: str, weights: Weights, streams: int, temperature: float)
         raise UserError(f"temperature {temperature}: must be 0 or more")
     # numba takes a second to import, and the library is built at its first use: only for those who ask.
     if method == "compiled-f32-numba":
-        from speechgen.kernels.wavenet_numba import NumbaKernel
+        from speechgen.kernels.numba_kernel import NumbaKernel
 
         return NumbaKernel(weights, streams, temperature)
     from speechgen.kernels.native import NativeKernel

@@ -93,7 +93,9 @@ def _padded(x: Tensor, dim: int = -1) -> Tensor:
 
 def _split(x: Tensor, width: int, dim: int = 0) -> Tensor:
     """Two parts of a dimension, the first ``width`` wide, padded each."""
-    return torch.cat([_padded(x.narrow(dim, 0, width), dim), _padded(x.narrow(dim, width, x.shape[dim] - width), dim)], dim)
+    return torch.cat(
+        [_padded(x.narrow(dim, 0, width), dim), _padded(x.narrow(dim, width, x.shape[dim] - width), dim)], dim
+    )
 
 
 def _with_residual(x: Tensor, split: int, stack: WaveNetStack) -> Tensor:

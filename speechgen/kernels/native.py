@@ -68,7 +68,9 @@ class NativeKernel:
         for first in range(0, streams, GROUP):
             real = min(GROUP, streams - first)
             # Two or three streams run as four, the last of them more than once: that is still quicker than one by one.
-            self.groups.append(_Group(w, [first + min(s, real - 1) for s in range(1 if real == 1 else GROUP)], precision))
+            self.groups.append(
+                _Group(w, [first + min(s, real - 1) for s in range(1 if real == 1 else GROUP)], precision)
+            )
 
     def run(
         self, uniforms: np.ndarray, biases: np.ndarray, hold: int, offset: int, forced: np.ndarray | None = None

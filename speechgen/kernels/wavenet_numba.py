@@ -1,91 +1,67 @@
-"""The kernel in numba: float32, wherever pip installs.
+"""The loop in numba: float32, wherever pip installs. ``NumbaKernel`` calls it.
 
-All memory is taken before the loop. Products walk through a matrix eight rows at a time, so that a sum is loaded and
-stored once for eight multiplications; streams share the rows while these are in the nearest cache.
+Everything compiled lies in this one file, because numba's cache notices a change only in the file of the function
+that was called.
 """
 
 import math
 
 import numpy as np
-from numba import njit
-
-from speechgen.kernels.layout import Weights
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 # Sums may be reordered and multiplications fused; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "arcp", "nsz"}
 LOG2E = np.float32(math.log2(math.e))
 LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(math.log(2) - 0.693359375)  # the first has few bits
 INVERSE_FACTORIALS = tuple(np.float32(1 / math.factorial(k)) for k in range(7))
-
-
-class NumbaKernel:
-    """A kernel (see ``kernels/base.py``) of any number of streams."""
-
-    def __init__(self, weights: Weights, streams: int, temperature: float):
-        self.weights, self.streams, self.temperature = weights, streams, float(temperature)
-        residual = weights.output.shape[1]
-        self.rings = np.zeros((int(weights.dilations.sum()), streams, residual), np.float32)
-        self.last = np.full((streams, 2), weights.classes // 2, np.int32)
-        self.time = 0
-        widest = max(max(matrix.shape) for matrix in weights.matrices)
-        self.scratch = np.zeros((5, streams, widest), np.float32)
-        self.bits = np.zeros(widest, np.int32)
-
-    def run(
-        self, uniforms: np.ndarray, biases: np.ndarray, hold: int, offset: int, forced: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        w, drawing = self.weights, forced is None
-        codes = np.zeros(uniforms.shape, np.int32) if drawing else forced
-        logits = np.zeros((self.streams, 0 if drawing else uniforms.shape[1], w.choices), np.float32)
-        network = w.dilations, w.dilated, w.output, w.output_bias, w.hidden, w.hidden_bias, w.head, w.head_bias
-        inlet, outlet = (w.now, w.before, w.scalar), (w.choices, w.mixtures, w.least_log_scale, self.temperature)
-        state = self.rings, self.last, self.time, self.scratch, self.bits, self.bits.view(np.float32)
-        _run(network, inlet, outlet, w.classes, state, uniforms, biases, hold, offset, drawing, codes, logits)
-        self.time += uniforms.shape[1]
-        return codes, logits
+LANES, BLOCKS = 16, 4
+PANEL = LANES * BLOCKS
 
 
 @njit(cache=True, fastmath=FAST)
-def _run(network, inlet, outlet, classes, state, uniforms, biases, hold, offset, drawing, codes, logits):
-    dilations, dilated, output, output_bias, hidden, hidden_bias, head, head_bias = network
+def run(network, inlet, outlet, classes, state, uniforms, biases, hold, offset, drawing, codes, logits):
+    """Fill codes (and logits, when not drawing); shapes as in ``kernels/base.py``, all memory taken before."""
+    dilations, weights, output_bias, hidden_bias, head_bias = network
     rings, last, time, scratch, bits, powers = state
-    streams, residual = rings.shape[1], rings.shape[2]
+    streams, residual, width = rings.shape[1], rings.shape[2], output_bias.shape[1]
     x, gates, sums, skips, wide = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     for t in range(uniforms.shape[1]):
         frame = (offset + t) // hold
         _enter(inlet, classes, last, x)
         skips[:] = 0
-        base = 0
+        base, place = 0, weights.ctypes.data
         for layer in range(len(dilations)):
             past = rings[base + (time + t) % dilations[layer]]
             base += dilations[layer]
-            matrix = dilated[layer]
             for s in range(streams):
                 for c in range(2 * residual):
                     sums[s, c] = biases[s, frame, layer, c]
-            _add_product(past, matrix[:residual], sums)
-            _add_product(x, matrix[residual:], sums)
+            place = _add_product(place, past, residual, 2 * residual, sums)
+            place = _add_product(place, x, residual, 2 * residual, sums)
             for s in range(streams):
                 for c in range(residual):
                     past[s, c] = x[s, c]
                 _gate(sums[s], gates[s], bits, powers, residual)
             _start(output_bias[layer], sums)
-            _add_product(gates, output[layer], sums)
+            place = _add_product(place, gates, residual, width, sums)
             for s in range(streams):
                 for c in range(residual):
                     x[s, c] += sums[s, c]
-                for c in range(output.shape[2] - residual):
+                for c in range(width - residual):
                     skips[s, c] += sums[s, residual + c]
         for s in range(streams):
-            for c in range(hidden.shape[0]):
+            for c in range(width - residual):
                 skips[s, c] = max(skips[s, c], np.float32(0))
         _start(hidden_bias, wide)
-        _add_product(skips, hidden, wide)
+        place = _add_product(place, skips, width - residual, len(hidden_bias), wide)
         for s in range(streams):
-            for c in range(head.shape[0]):
+            for c in range(len(hidden_bias)):
                 wide[s, c] = max(wide[s, c], np.float32(0))
         _start(head_bias, sums)
-        _add_product(wide, head, sums)
+        _add_product(place, wide, len(hidden_bias), len(head_bias), sums)
         for s in range(streams):
             if drawing:
                 codes[s, t] = _draw(sums[s], outlet, classes, uniforms[s, t], bits, powers)
@@ -119,19 +95,53 @@ def _start(bias, sums):
 
 
 @njit(fastmath=FAST)
-def _add_product(x, matrix, sums):
-    """sums (S, out) += x (S, in) @ matrix (in, out)."""
-    for i in range(0, matrix.shape[0], 8):
+def _add_product(weights, x, inputs, outputs, sums):
+    """sums (S, out) += x (S, in) @ the panels that begin at an address; returns where the next ones begin."""
+    for first in range(0, outputs, PANEL):
         for s in range(x.shape[0]):
-            x0, x1, x2, x3 = x[s, i], x[s, i + 1], x[s, i + 2], x[s, i + 3]
-            x4, x5, x6, x7 = x[s, i + 4], x[s, i + 5], x[s, i + 6], x[s, i + 7]
-            for o in range(matrix.shape[1]):
-                sums[s, o] += (
-                    (x0 * matrix[i, o] + x1 * matrix[i + 1, o])
-                    + (x2 * matrix[i + 2, o] + x3 * matrix[i + 3, o])
-                    + (x4 * matrix[i + 4, o] + x5 * matrix[i + 5, o])
-                    + (x6 * matrix[i + 6, o] + x7 * matrix[i + 7, o])
-                )
+            row, to = x.ctypes.data + 4 * s * x.shape[1], sums.ctypes.data + 4 * (s * sums.shape[1] + first)
+            add_panel(weights, row, to, inputs)
+        weights += 4 * PANEL * inputs
+    return weights
+
+
+@intrinsic
+def add_panel(typing, weights, x, sums, inputs):
+    """sums (64,) += x (inputs,) @ weights (inputs, 64), all float32, given by address; inputs is even.
+
+    Each output has two running sums, for even and for odd inputs, so that an addition need not wait for the last.
+    """
+    return types.void(types.intp, types.intp, types.intp, types.intp), _build_panel
+
+
+def _build_panel(context, builder, signature, arguments):
+    number, whole = ir.FloatType(), arguments[3].type
+    vector = ir.VectorType(number, LANES)
+    nothing, first_lane = ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
+    weights, x = (builder.inttoptr(argument, number.as_pointer()) for argument in arguments[:2])
+    places = builder.inttoptr(arguments[2], vector.as_pointer())
+    places = [builder.gep(places, [whole(block)]) for block in range(BLOCKS)]
+    fused = ("contract",)  # a multiplication and an addition may become one instruction
+    # Sums in memory of the function become registers: LLVM's first pass does that.
+    totals = [[cgutils.alloca_once(builder, vector) for _ in range(BLOCKS)] for _ in range(2)]
+    for block in range(BLOCKS):
+        builder.store(builder.load(places[block], align=4), totals[0][block])
+        builder.store(ir.Constant(vector, None), totals[1][block])
+    with cgutils.for_range_slice(builder, whole(0), arguments[3], whole(2), whole) as (index, _):
+        for part in range(2):
+            row = builder.add(index, whole(part))
+            start = builder.gep(weights, [builder.mul(row, whole(PANEL))])
+            start = builder.bitcast(start, vector.as_pointer())
+            value = builder.insert_element(nothing, builder.load(builder.gep(x, [row])), whole(0))
+            value = builder.shuffle_vector(value, nothing, first_lane)
+            for block in range(BLOCKS):
+                weight = builder.load(builder.gep(start, [whole(block)]), align=4)
+                total = totals[part][block]
+                product = builder.fmul(weight, value, flags=fused)
+                builder.store(builder.fadd(builder.load(total), product, flags=fused), total)
+    for block in range(BLOCKS):
+        builder.store(builder.fadd(*(builder.load(totals[part][block]) for part in range(2))), places[block], align=4)
+    return context.get_dummy_value()
 
 
 @njit(fastmath=FAST)
