@@ -63,9 +63,9 @@ class GatedLayer(nn.Module):
         before = F.pad(x, (0, 0, self.dilation, 0))[:, : x.shape[1]]
         weight = torch.cat(self.dilated.weight.unbind(-1), dim=1)
         taps = F.linear(torch.cat([before, x], dim=-1), weight, self.dilated.bias)
-        projected = self._project(condition, hold, x.shape[1])
-        if projected is not None:
-            taps = taps + projected.transpose(1, 2)
+        if condition is not None and self.condition is not None:
+            projected = F.linear(condition.transpose(1, 2), self.condition.weight.squeeze(-1))
+            taps = taps + (projected if hold == 1 else projected.repeat_interleave(hold, dim=1)[:, : x.shape[1]])
         signal, gate = taps.chunk(2, dim=-1)
         out = F.linear(signal.tanh() * gate.sigmoid(), self.output.weight.squeeze(-1), self.output.bias)
         residual, skip = out[..., : self.split], out[..., self.split :]
