@@ -93,9 +93,8 @@ def _padded(x: Tensor, dim: int = -1) -> Tensor:
 
 def _split(x: Tensor, width: int, dim: int = 0) -> Tensor:
     """Two parts of a dimension, the first ``width`` wide, padded each."""
-    return torch.cat(
-        [_padded(x.narrow(dim, 0, width), dim), _padded(x.narrow(dim, width, x.shape[dim] - width), dim)], dim
-    )
+    parts = x.narrow(dim, 0, width), x.narrow(dim, width, x.shape[dim] - width)
+    return torch.cat([_padded(part, dim) for part in parts], dim)
 
 
 def _with_residual(x: Tensor, split: int, stack: WaveNetStack) -> Tensor:

@@ -68,9 +68,8 @@ class NativeKernel:
         for first in range(0, streams, GROUP):
             real = min(GROUP, streams - first)
             # Two or three streams run as four, the last of them more than once: that is still quicker than one by one.
-            self.groups.append(
-                _Group(w, [first + min(s, real - 1) for s in range(1 if real == 1 else GROUP)], precision)
-            )
+            together = [first + min(stream, real - 1) for stream in range(1 if real == 1 else GROUP)]
+            self.groups.append(_Group(w, together, precision))
 
     def run(
         self, uniforms: np.ndarray, biases: np.ndarray, hold: int, offset: int, forced: np.ndarray | None = None

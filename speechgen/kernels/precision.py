@@ -34,7 +34,7 @@ def quantise(weights: Weights, precision: str) -> Packed:
 
 
 def products(weights: Weights) -> list[np.ndarray]:
-    """Matrices (in, out) as the kernel multiplies them: the past's and the present's are two, with scales of their own."""
+    """Matrices (in, out) as they are multiplied: the past's and the present's are two, with scales of their own."""
     residual = weights.output.shape[1]
     layers = [
         matrix
@@ -86,5 +86,6 @@ def _aligned(array: np.ndarray) -> np.ndarray:
     """A copy that begins where a cache line does."""
     memory = np.zeros(array.nbytes + 64, np.uint8)
     start = -memory.ctypes.data % 64
-    memory[start : start + array.nbytes] = array.view(np.uint8)
-    return memory[start : start + array.nbytes].view(array.dtype)
+    copy = memory[start : start + array.nbytes].view(array.dtype)
+    copy[:] = array
+    return copy

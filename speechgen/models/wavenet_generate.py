@@ -1,40 +1,26 @@
-"""Generation with a WaveNet, in three ways that make the same samples from the same seed.
+"""Generation with a WaveNet: waves in chunks, and how well a way of generating predicts a recording."""
 
-*naive* computes the whole receptive field again for every sample, *cached* keeps each layer's past in ring buffers,
-*compiled* does that in a kernel for one core (``speechgen/kernels``), with weights of 32, 16 or 8 bits.
-"""
-
+import math
 from collections.abc import Iterator
-from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from speechgen.errors import UserError, nearest
-from speechgen.kernels.choice import COMPILED, fastest, make_kernel
-from speechgen.kernels.layout import pack, pack_biases
+from speechgen.errors import UserError
 from speechgen.models.wavenet import WaveNet
-from speechgen.nn.wavenet import RingBuffers
-from speechgen.orders.layout import Step
-from speechgen.orders.raster import Raster
-from speechgen.orders.stepwise import stepwise
+from speechgen.models.wavenet_engines import METHODS, Engine, make_engine
 
-METHODS = ("naive", "cached", *COMPILED)
+__all__ = ["METHODS", "bits_per_sample", "condition_of", "generate", "make_engine"]
 LONGEST_SECONDS = 3600
+MOST_STREAMS = 1024
 
-
-class Engine(Protocol):
-    """One way of drawing the next samples of some streams, going on where it stopped."""
-
-    def advance(self, uniforms: Tensor) -> Tensor:
-        """The codes (streams, n) that uniforms (streams, n) in [0, 1) pick."""
+Labels = dict[str, str] | dict[str, Tensor]
 
 
 def generate(
     model: WaveNet,
     samples: int,
-    labels: dict[str, str] | dict[str, Tensor] | None = None,
+    labels: Labels | None = None,
     mel: Tensor | None = None,
     streams: int = 1,
     method: str = "fastest",
@@ -42,21 +28,21 @@ def generate(
     seed: int = 0,
     chunk: int | None = None,
 ) -> Iterator[Tensor]:
-    """Make so many samples in chunks (streams, up to ``chunk``) of waves in [-1, 1], each yielded as soon as it is made.
+    """Make so many samples, in chunks (streams, up to ``chunk``) of waves in [-1, 1] that are yielded as they are made.
 
     labels: names, the same for all streams, or ids (streams,). mel: (bands, frames) or (streams, bands, frames), of
     at least ``samples / hop`` frames. ``streams`` are made together; stream i is what seed + i makes alone. ``method``:
-    one of METHODS, or "fastest" for the best this machine has. chunk: a tenth of a second unless given.
-    Raises UserError at once for what cannot be made.
+    one of METHODS, or "fastest" for the best this machine has; all but bf16 and int8 make the same samples. chunk: a
+    tenth of a second unless given. Raises UserError, before anything is made, for what cannot be made.
     """
     rate = model.config.sample_rate
     if samples < 1:
         raise UserError(f"{samples} samples: ask for at least one")
     if samples > LONGEST_SECONDS * rate:
         raise UserError(f"{samples / rate:.0f} s: at most {LONGEST_SECONDS} s are made at once")
-    if streams < 1:
-        raise UserError(f"{streams} streams: ask for at least one")
-    if not 0 <= temperature < float("inf"):
+    if not 1 <= streams <= MOST_STREAMS:
+        raise UserError(f"{streams} streams: ask for 1 to {MOST_STREAMS}")
+    if not 0 <= temperature < math.inf:
         raise UserError(f"temperature {temperature}: must be 0 or more")
     condition = condition_of(model, labels, mel, streams)
     if mel is not None and condition.shape[-1] * model.condition.hold < samples:
@@ -66,24 +52,26 @@ def generate(
     return _chunks(model, engine, samples, streams, seed, chunk or max(1, rate // 10))
 
 
-def make_engine(
-    model: WaveNet, condition: Tensor | None, streams: int, method: str = "fastest", temperature: float = 1.0
-) -> Engine:
-    """What generates by a method, for a condition (streams, C, frames). Raises UserError where it is not to be had."""
-    method = fastest() if method == "fastest" else method
-    if method == "naive":
-        return Naive(model, condition, streams, temperature)
-    if method == "cached":
-        return Cached(model, condition, streams, temperature)
-    if method in COMPILED:
-        return Compiled(model, condition, streams, method, temperature)
-    raise UserError(f"method {method}: no such way of generating{nearest(method, (*METHODS, 'fastest'))}")
+@torch.no_grad()
+def bits_per_sample(
+    model: WaveNet,
+    wave: Tensor,
+    labels: Labels | None = None,
+    mel: Tensor | None = None,
+    method: str = "compiled-f32",
+) -> float:
+    """How well a method, its weights rounded or not, predicts waves (T,) or (streams, T): in bits per sample."""
+    wave = wave.reshape(-1, wave.shape[-1])
+    if model.config.mel and mel is None:
+        mel = model.mel_of(wave)
+    codes = model.tokenizer.encode(wave)
+    engine = make_engine(model, condition_of(model, labels, mel, len(wave)), len(wave), method)
+    nats = [-model.head.log_probability_of(engine.force(part), part) for part in codes.split(16000, dim=1)]
+    return torch.cat(nats, dim=1).double().mean().item() / math.log(2)
 
 
 @torch.no_grad()
-def condition_of(
-    model: WaveNet, labels: dict[str, str] | dict[str, Tensor] | None, mel: Tensor | None, streams: int
-) -> Tensor | None:
+def condition_of(model: WaveNet, labels: Labels | None, mel: Tensor | None, streams: int) -> Tensor | None:
     """Labels by name or by id, and a mel for one or all streams, as the condition (streams, C, frames)."""
     names = {kind: name for kind, name in (labels or {}).items() if isinstance(name, str)}
     ids = {kind: value for kind, value in (labels or {}).items() if kind not in names} | model.label_ids(names)
@@ -103,94 +91,3 @@ def _chunks(model: WaveNet, engine: Engine, samples: int, streams: int, seed: in
         size = min(chunk, samples - start)
         draws = [torch.rand(size, generator=generator, dtype=torch.float64) for generator in generators]
         yield model.tokenizer.decode(engine.advance(torch.stack(draws)))
-
-
-class Naive:
-    """The receptive field again for every sample: what made a second of audio take 90 minutes."""
-
-    def __init__(self, model: WaveNet, condition: Tensor | None, streams: int, temperature: float):
-        self.model, self.condition, self.temperature = model, condition, temperature
-        self.codes = torch.zeros(streams, 0, dtype=torch.long)
-
-    @torch.no_grad()
-    def advance(self, uniforms: Tensor) -> Tensor:
-        for uniform in uniforms.unbind(1):
-            self.codes = torch.cat([self.codes, self._next(uniform)], dim=1)
-        return self.codes[:, -uniforms.shape[1] :]
-
-    def _next(self, uniform: Tensor) -> Tensor:
-        model, hold = self.model, self.model.condition.hold
-        now = self.codes.shape[1]
-        # The window begins where a frame of the condition does.
-        start = max(0, now - model.receptive_field) // hold * hold
-        window = torch.cat([self.codes[:, start:], self.codes.new_zeros(self.codes.shape[0], 1)], dim=1)
-        condition = self.condition
-        if condition is not None and condition.shape[-1] > 1:
-            condition = condition[..., start // hold : now // hold + 1]
-        logits = model.head.logits(model(window, condition)[:, -1])
-        return model.head.draw_at(logits, uniform[:, None], self.temperature)
-
-
-class Cached:
-    """Sample by sample in PyTorch, by the loop of the order room over ring buffers."""
-
-    def __init__(self, model: WaveNet, condition: Tensor | None, streams: int, temperature: float):
-        self.model, self.condition, self.temperature = model, condition, temperature
-        self.before = torch.full((streams,), model.tokenizer.silence)
-        self.uniforms: Iterator[Tensor] = iter(())
-        order = Raster(1, model.config.classes)
-        state = model.stack.initial_state(streams)
-        endless = torch.iinfo(torch.long).max
-        self.frames = stepwise(order, self, state, self._embed, self._draw, limit=endless)
-
-    @torch.no_grad()
-    def advance(self, uniforms: Tensor) -> Tensor:
-        self.uniforms = iter(uniforms.unbind(1))
-        return torch.cat([next(self.frames).values for _ in range(uniforms.shape[1])], dim=1)
-
-    def step(self, x: Tensor, state: RingBuffers) -> tuple[Tensor, RingBuffers]:
-        """The backbone of the loop: x (streams, 1, R) -> z (streams, 1, hidden)."""
-        condition = self.condition
-        if condition is not None:
-            condition = condition[..., min(state.time // self.model.condition.hold, condition.shape[-1] - 1)]
-        skips, state = self.model.stack.step(x[:, 0], state, condition)
-        return self.model.finish(skips).unsqueeze(1), state
-
-    def _embed(self, index: int, unit: Tensor | None) -> Tensor:
-        now = torch.full_like(self.before, self.model.tokenizer.silence) if unit is None else unit[:, 0]
-        x = self.model.input(now, self.before).unsqueeze(1)
-        self.before = now
-        return x
-
-    def _draw(self, z: Tensor, z_null: Tensor | None, step: Step) -> Tensor:
-        return self.model.head.draw_at(self.model.head.logits(z), next(self.uniforms)[:, None], self.temperature)
-
-
-class Compiled:
-    """Sample by sample in a kernel; the condition's part of every layer is computed before, frame by frame."""
-
-    def __init__(self, model: WaveNet, condition: Tensor | None, streams: int, method: str, temperature: float):
-        self.model, self.condition, self.time = model, condition, 0
-        weights = pack(model.input, model.stack, model.hidden, model.head)
-        self.kernel = make_kernel(method, weights, streams, temperature)
-
-    def advance(self, uniforms: Tensor) -> Tensor:
-        codes, _ = self._run(uniforms)
-        return torch.from_numpy(codes).long()
-
-    def force(self, codes: Tensor) -> Tensor:
-        """The head's parameters (streams, n, P) for the next n samples, given that they are codes (streams, n)."""
-        _, logits = self._run(torch.zeros(codes.shape, dtype=torch.float64), codes.int().numpy())
-        return torch.from_numpy(logits)
-
-    @torch.no_grad()
-    def _run(self, uniforms: Tensor, forced: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        start, end, hold = self.time, self.time + uniforms.shape[1], self.model.condition.hold
-        self.time = end
-        condition, offset = self.condition, start % hold
-        if condition is None or condition.shape[-1] == 1:
-            hold = offset + uniforms.shape[1]  # one frame for all
-        else:
-            condition = condition[..., start // hold : -(-end // hold)]
-        biases = pack_biases(self.model.stack.biases(condition, uniforms.shape[0]))
-        return self.kernel.run(uniforms.numpy(), biases, hold, offset, forced)
