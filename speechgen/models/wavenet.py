@@ -7,6 +7,7 @@ whole recording (pitch, articulation, speaker) and log-mel frames, which make it
 import math
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
@@ -16,9 +17,11 @@ from speechgen.heads.base import build_head
 from speechgen.heads.categorical import CategoricalHeadConfig
 from speechgen.heads.logistics import LogisticsHeadConfig
 from speechgen.models.wavenet_condition import Condition, MelConfig
-from speechgen.nn.codes import CodeInput
+from speechgen.nn.codes import CodeInput, smooth_table
 from speechgen.nn.wavenet import WaveNetStack, dilation_cycle
 from speechgen.tokenizers.mulaw import MuLaw
+
+HEAD_DEVIATION = 0.1  # of the head's weights at the start
 
 
 class WaveNetConfig(Config):
@@ -58,6 +61,9 @@ class WaveNet(nn.Module):
         logistics = LogisticsHeadConfig(mixtures=config.mixtures)
         head = CategoricalHeadConfig() if config.head == "categorical" else logistics
         self.head = build_head(head, config.hidden, codebooks=1, codebook_size=config.classes)
+        if config.head == "categorical":
+            with torch.no_grad():
+                self.head.output.weight.copy_(smooth_table(config.classes, config.hidden) * HEAD_DEVIATION)
 
     @property
     def receptive_field(self) -> int:
