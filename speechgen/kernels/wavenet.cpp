@@ -380,3 +380,33 @@ extern "C" int wavenet_bf16(const Network* net, Memory* memory, const Task* task
 extern "C" int wavenet_int8(const Network* net, Memory* memory, const Task* task, int streams) {
     return run<Int8>(*net, *memory, *task, streams);
 }
+
+// Nothing but the products of one stream or four, for measuring what the machine allows: `matrices` of 64 x 64, one
+// after the other, again and again. One matrix stays in the nearest cache; as many as a network has do not.
+template <class P, int STREAMS>
+static float products(const void* weights, const float* scales, const int32_t* corrections, int matrices, int64_t times) {
+    alignas(64) float sums[STREAMS][WIDEST] = {};
+    Activations<P, STREAMS> x = {};
+    for (int64_t time = 0; time < times; ++time) {
+        Cursor<P> at{static_cast<const typename P::Weight*>(weights), scales, corrections};
+        for (int matrix = 0; matrix < matrices; ++matrix) add_product<P, STREAMS>(at, x, PANEL, PANEL, sums);
+    }
+    return sums[0][0];
+}
+
+template <class P>
+static float products(const void* weights, const float* scales, const int32_t* corrections, int matrices, int64_t times,
+                      int streams) {
+    return streams == 1 ? products<P, 1>(weights, scales, corrections, matrices, times)
+                        : products<P, 4>(weights, scales, corrections, matrices, times);
+}
+
+extern "C" float products_f32(const void* w, const float* s, const int32_t* c, int matrices, int64_t times, int streams) {
+    return products<Float32>(w, s, c, matrices, times, streams);
+}
+extern "C" float products_bf16(const void* w, const float* s, const int32_t* c, int matrices, int64_t times, int streams) {
+    return products<BFloat16>(w, s, c, matrices, times, streams);
+}
+extern "C" float products_int8(const void* w, const float* s, const int32_t* c, int matrices, int64_t times, int streams) {
+    return products<Int8>(w, s, c, matrices, times, streams);
+}
