@@ -21,6 +21,7 @@ from speechgen.models.wavenet import WaveNet, WaveNetConfig
 from speechgen.models.wavenet_generate import generate
 from speechgen.training.loop import Shown
 
+LEAST_DRAWN = 0.1  # seconds that a spectrogram needs
 SILENT = math.log(1e-5)  # a band of a log-mel frame in which there is nothing
 
 
@@ -144,7 +145,8 @@ class WaveNetTraining:
             chunks = generate(model, len(wave), self._labels(example), self._mel(self._wave(example), 0, len(wave)))
             made = torch.cat(list(chunks), dim=1)[0]
             shown.audio["generated"] = (made, self.sample_rate)
-            shown.pictures["recorded_and_generated"] = spectrogram_pair(wave, made, self.sample_rate)
+            if len(made) >= self.sample_rate * LEAST_DRAWN:
+                shown.pictures["recorded_and_generated"] = spectrogram_pair(wave, made, self.sample_rate)
         return shown
 
     def state(self) -> dict:
