@@ -20,7 +20,7 @@ class Weights:
 
     ``now``, ``before``: a row per code (classes, R), or for a scalar input its slope and offset (2, R).
     ``dilated`` (L, 2 R in, 2 R out): from the inputs of the past, then of now, to the signal, then the gate.
-    ``output`` (L, R in, R + S out): to the residual (zeros in the last layer), then the skip.
+    ``residual`` (L - 1, R in, R out): the last layer has none. ``skip`` (L, R in, S out), of one bias in all.
     ``choices``: how many of the P are real. ``mixtures``: 0 for a softmax over the choices.
     """
 
@@ -28,8 +28,10 @@ class Weights:
     now: np.ndarray
     before: np.ndarray
     dilated: np.ndarray
-    output: np.ndarray
-    output_bias: np.ndarray
+    residual: np.ndarray
+    residual_bias: np.ndarray
+    skip: np.ndarray
+    skip_bias: np.ndarray
     hidden: np.ndarray
     hidden_bias: np.ndarray
     head: np.ndarray
@@ -42,9 +44,19 @@ class Weights:
 
     @property
     def matrices(self) -> list[np.ndarray]:
-        """Every matrix (in, out), in the order of use."""
-        layers = [matrix for pair in zip(self.dilated, self.output, strict=True) for matrix in pair]
-        return [*layers, self.hidden, self.head]
+        """Every matrix (in, out), in the order of use.
+
+        What a layer makes of the past is computed while the layer before waits for its gates, and its skip while the
+        next one's input is made ready: neither depends on the other.
+        """
+        past, now = np.split(self.dilated, 2, axis=1)
+        ordered = [past[0]]
+        for layer, skip in enumerate(self.skip):
+            ordered.append(now[layer])
+            if layer + 1 < len(self.skip):
+                ordered += [past[layer + 1], self.residual[layer]]
+            ordered.append(skip)
+        return [*ordered, self.hidden, self.head]
 
     @property
     def multiply_adds(self) -> int:
@@ -57,15 +69,19 @@ def pack(inlet: CodeInput, stack: WaveNetStack, hidden: nn.Linear, head: Categor
     """Lay out the parts of a WaveNet."""
     logistic = isinstance(head, LogisticsHead)
     taps = [[_split(tap, stack.residual) for tap in layer.dilated.weight.unbind(-1)] for layer in stack.layers]
-    outputs = [_with_residual(layer.output.weight[..., 0], layer.split, stack) for layer in stack.layers]
-    biases = [_with_residual(layer.output.bias, layer.split, stack) for layer in stack.layers]
+    inner, width = stack.layers[:-1], stack.residual
+    residual = [_matrix(_padded(layer.output.weight[:width, :, 0], 0)) for layer in inner]
+    residual_bias = [_padded(layer.output.bias[:width]).numpy() for layer in inner]
+    skip_bias = sum(layer.output.bias[layer.split :] for layer in stack.layers)
     return Weights(
         dilations=np.array(stack.dilations, dtype=np.int32),
         now=_table(inlet.now),
         before=_table(inlet.before),
         dilated=np.stack([np.concatenate([_matrix(tap) for tap in pair]) for pair in taps]),
-        output=np.stack([_matrix(output) for output in outputs]),
-        output_bias=np.stack([_padded(bias).numpy() for bias in biases]),
+        residual=_stack(residual, 3),
+        residual_bias=_stack(residual_bias, 2),
+        skip=np.stack([_matrix(_padded(layer.output.weight[layer.split :, :, 0], 0)) for layer in stack.layers]),
+        skip_bias=_padded(skip_bias).numpy(),
         hidden=_matrix(_padded(hidden.weight, 0)),
         hidden_bias=_padded(hidden.bias).numpy(),
         head=_matrix(_padded(head.output.weight, 0)),
@@ -97,11 +113,9 @@ def _split(x: Tensor, width: int, dim: int = 0) -> Tensor:
     return torch.cat([_padded(part, dim) for part in parts], dim)
 
 
-def _with_residual(x: Tensor, split: int, stack: WaveNetStack) -> Tensor:
-    """Rows of the residual, zeros where the layer has none, then of the skip, padded each."""
-    if not split:
-        x = torch.cat([x.new_zeros(stack.residual, *x.shape[1:]), x])
-    return _split(x, stack.residual)
+def _stack(arrays: list[np.ndarray], dimensions: int) -> np.ndarray:
+    """A network of one layer has none of these."""
+    return np.stack(arrays) if arrays else np.zeros((0,) * dimensions, np.float32)
 
 
 def _matrix(weight: Tensor) -> np.ndarray:

@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from speechgen.kernels.build import levels, load_library
-from speechgen.kernels.precision import PANEL, pack_bf16, pack_f32, pack_int8
+from speechgen.kernels.precision import PANEL, aligned, pack_bf16, pack_f32, pack_int8
 
 PACK = {"f32": pack_f32, "bf16": pack_bf16, "int8": pack_int8}
 
@@ -23,7 +23,7 @@ def memory_limit(precision: str, multiply_adds: int, seconds: float = 0.2) -> fl
 
 def _measure(precision: str, matrices: int, streams: int, seconds: float) -> tuple[float, float]:
     random = np.random.default_rng(0).normal(size=(matrices, PANEL, PANEL)).astype(np.float32)
-    numbers, scales, corrections = (np.ascontiguousarray(part) for part in PACK[precision](random))
+    numbers, scales, corrections = (aligned(part.reshape(-1)) for part in PACK[precision](random))
     entry = getattr(load_library(levels()[0]), f"products_{precision}")
     entry.argtypes = [*[ctypes.c_void_p] * 3, ctypes.c_int, ctypes.c_int64, ctypes.c_int]
     entry.restype = ctypes.c_float

@@ -22,8 +22,8 @@ class Network(ctypes.Structure):
         *((name, Int) for name in ("layers", "residual", "skip", "hidden", "parameters", "choices", "classes")),
         *((name, Int) for name in ("mixtures", "scalar")),
         ("least_log_scale", ctypes.c_float),
-        *((name, Pointer) for name in ("dilations", "now", "before", "weights", "output_bias", "hidden_bias")),
-        *((name, Pointer) for name in ("head_bias", "scales", "corrections")),
+        *((name, Pointer) for name in ("dilations", "now", "before", "weights", "residual_bias")),
+        *((name, Pointer) for name in ("skip_bias", "hidden_bias", "head_bias", "scales", "corrections")),
     ]
 
 
@@ -51,9 +51,9 @@ class NativeKernel:
         self, weights: Weights, streams: int, temperature: float, precision: str = "f32", level: str | None = None
     ):
         """precision: f32, bf16 or int8; level: of instructions (``build.levels``), the best unless given."""
-        residual, skip = weights.output.shape[1], weights.output.shape[2] - weights.output.shape[1]
+        residual, skip = weights.skip.shape[1:]
         hidden, parameters = weights.head.shape
-        if max(2 * residual, residual + skip, hidden, parameters) > WIDEST:
+        if max(2 * residual, skip, hidden, parameters) > WIDEST:
             raise UserError(f"compiled-{precision} has room for layers of {WIDEST} at most; use compiled-f32-numba")
         library = load_library(level or levels()[0])
         self.entry = getattr(library, f"wavenet_{precision}")
@@ -61,8 +61,9 @@ class NativeKernel:
         self.weights, self.temperature, self.packed = weights, float(temperature), quantise(weights, precision)
         w = weights
         sizes = len(w.dilations), residual, skip, hidden, parameters, w.choices, w.classes, w.mixtures, w.scalar
-        arrays = w.dilations, w.now, w.before, self.packed.numbers, w.output_bias, w.hidden_bias, w.head_bias
-        addresses = (array.ctypes.data for array in (*arrays, self.packed.scales, self.packed.corrections))
+        arrays = w.dilations, w.now, w.before, self.packed.numbers
+        biases = w.residual_bias, w.skip_bias, w.hidden_bias, w.head_bias
+        addresses = (array.ctypes.data for array in (*arrays, *biases, self.packed.scales, self.packed.corrections))
         self.network = Network(*sizes, w.least_log_scale, *addresses)
         self.groups = []
         for first in range(0, streams, GROUP):
@@ -95,7 +96,7 @@ class _Group:
     """The past of a few streams that run together."""
 
     def __init__(self, weights: Weights, streams: list[int], precision: str):
-        slots, residual = int(weights.dilations.sum()), weights.output.shape[1]
+        slots, residual = int(weights.dilations.sum()), weights.skip.shape[1]
         self.streams = streams
         kind = np.uint8 if precision == "int8" else np.float32
         self.rings = np.zeros((slots, len(streams), residual), kind)

@@ -13,13 +13,13 @@ class NumbaKernel:
     def __init__(self, weights: Weights, streams: int, temperature: float):
         self.weights, self.streams, self.temperature = weights, streams, float(temperature)
         self.packed = quantise(weights, "f32")
-        residual = weights.output.shape[1]
+        residual = weights.skip.shape[1]
         self.rings = np.zeros((int(weights.dilations.sum()), streams, residual), np.float32)
         self.last = np.full((streams, 2), weights.classes // 2, np.int32)
         self.time = 0
         widest = max(max(matrix.shape) for matrix in weights.matrices)
         widest += -widest % PANEL
-        self.scratch = np.zeros((5, streams, widest), np.float32)
+        self.scratch = np.zeros((6, streams, widest), np.float32)
         self.bits = np.zeros(widest, np.int32)
 
     def run(
@@ -28,7 +28,7 @@ class NumbaKernel:
         w, drawing = self.weights, forced is None
         codes = np.zeros(uniforms.shape, np.int32) if drawing else forced
         logits = np.zeros((self.streams, 0 if drawing else uniforms.shape[1], w.choices), np.float32)
-        network = w.dilations, self.packed.numbers, w.output_bias, w.hidden_bias, w.head_bias
+        network = w.dilations, self.packed.numbers, w.residual_bias, w.skip_bias, w.hidden_bias, w.head_bias
         inlet, outlet = (w.now, w.before, w.scalar), (w.choices, w.mixtures, w.least_log_scale, self.temperature)
         state = self.rings, self.last, self.time, self.scratch, self.bits, self.bits.view(np.float32)
         run(network, inlet, outlet, w.classes, state, uniforms, biases, hold, offset, drawing, codes, logits)

@@ -29,19 +29,8 @@ class Packed:
 def quantise(weights: Weights, precision: str) -> Packed:
     """All products of a WaveNet in a precision: f32, bf16 or int8."""
     pack = {"f32": pack_f32, "bf16": pack_bf16, "int8": pack_int8}[precision]
-    parts = [pack(panels(matrix)) for matrix in products(weights)]
-    return Packed(*(_aligned(np.concatenate([part.reshape(-1) for part in kind])) for kind in zip(*parts, strict=True)))
-
-
-def products(weights: Weights) -> list[np.ndarray]:
-    """Matrices (in, out) as they are multiplied: the past's and the present's are two, with scales of their own."""
-    residual = weights.output.shape[1]
-    layers = [
-        matrix
-        for dilated, output in zip(weights.dilated, weights.output, strict=True)
-        for matrix in (dilated[:residual], dilated[residual:], output)
-    ]
-    return [*layers, weights.hidden, weights.head]
+    parts = [pack(panels(matrix)) for matrix in weights.matrices]
+    return Packed(*(aligned(np.concatenate([part.reshape(-1) for part in kind])) for kind in zip(*parts, strict=True)))
 
 
 def panels(matrix: np.ndarray) -> np.ndarray:
@@ -82,7 +71,7 @@ def pack_int8(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.ascontiguousarray(fours), scales.astype(np.float32), corrections
 
 
-def _aligned(array: np.ndarray) -> np.ndarray:
+def aligned(array: np.ndarray) -> np.ndarray:
     """A copy that begins where a cache line does."""
     memory = np.zeros(array.nbytes + 64, np.uint8)
     start = -memory.ctypes.data % 64

@@ -29,7 +29,7 @@ struct Network {
     const int32_t* dilations;
     const float *now, *before;
     const void* weights;
-    const float *output_bias, *hidden_bias, *head_bias, *scales;
+    const float *residual_bias, *skip_bias, *hidden_bias, *head_bias, *scales;
     const int32_t* corrections;
 };
 
@@ -58,6 +58,10 @@ namespace {
 INLINE Floats all(float value) { return Floats{} + value; }
 INLINE Floats load(const float* from) { Floats v; memcpy(&v, from, 64); return v; }
 INLINE void store(float* to, Floats v) { memcpy(to, &v, 64); }
+template <class Number>
+INLINE void copy(Number* to, const Number* from, int count) {
+    for (int c = 0; c < count; c += LANES) memcpy(to + c, from + c, LANES * sizeof(Number));
+}
 INLINE Floats larger(Floats a, Floats b) { return a > b ? a : b; }
 INLINE Floats smaller(Floats a, Floats b) { return a < b ? a : b; }
 
@@ -79,6 +83,25 @@ INLINE Floats exponential(Floats x, float limit) {
     return (Floats)((Ints)sum + bits);
 }
 
+// The largest of floats that are not negative, given as their bits.
+INLINE float largest_of(Ints bits) {
+    typedef int32_t Eight __attribute__((vector_size(32)));
+    typedef int32_t Four __attribute__((vector_size(16)));
+    Eight halves[2];
+    memcpy(halves, &bits, 64);
+    const Eight eight = halves[0] > halves[1] ? halves[0] : halves[1];
+    Four quarters[2];
+    memcpy(quarters, &eight, 32);
+    Four four = quarters[0] > quarters[1] ? quarters[0] : quarters[1];
+    Four turned = __builtin_shuffle(four, Four{2, 3, 0, 1});
+    four = four > turned ? four : turned;
+    turned = __builtin_shuffle(four, Four{1, 0, 3, 2});
+    four = four > turned ? four : turned;
+    float largest;
+    memcpy(&largest, &four, 4);
+    return largest;
+}
+
 // --- Weights in three precisions. `Number` is what activations become; `add` does sums += numbers x matrix. ---
 
 struct Float32 {
@@ -87,7 +110,7 @@ struct Float32 {
     static constexpr bool scaled = false;
     static constexpr int step = 1, packed = 1;
 
-    INLINE void encode(const float* x, int width, Number* to, float&) { memcpy(to, x, 4 * width); }
+    INLINE void encode(const float* x, int width, Number* to, float&) { copy(to, x, width); }
 
     template <int BLOCKS, int STREAMS, int PARTS>
     INLINE void panel(const Weight* w, const Number* x, int inputs, Floats (*sums)[STREAMS][BLOCKS]) {
@@ -108,7 +131,7 @@ struct BFloat16 {
     static constexpr bool scaled = false;
     static constexpr int step = 1, packed = 2;
 
-    INLINE void encode(const float* x, int width, Number* to, float&) { memcpy(to, x, 4 * width); }
+    INLINE void encode(const float* x, int width, Number* to, float&) { copy(to, x, width); }
 
     template <int BLOCKS, int STREAMS, int PARTS>
     INLINE void panel(const Weight* w, const Number* x, int inputs, Floats (*sums)[STREAMS][BLOCKS]) {
@@ -133,19 +156,23 @@ struct Int8 {
     static constexpr int step = 4, packed = 1;
 
     INLINE void encode(const float* x, int width, Number* to, float& scale) {
-        Floats most = all(0);
+        // Bits of positive floats compare as whole numbers do, and that takes the processor one cycle.
+        Ints most = {};
         for (int c = 0; c < width; c += LANES) {
-            Floats v = load(x + c);
-            most = larger(most, larger(v, -v));
+            const Ints size = (Ints)load(x + c) & 0x7FFFFFFF;
+            most = size > most ? size : most;
         }
-        float largest = 1e-20f;
-        for (int lane = 0; lane < LANES; ++lane) largest = most[lane] > largest ? most[lane] : largest;
-        scale = largest / 127;
+        const float largest = 1e-20f + largest_of(most);
+        scale = largest * (1.0f / 127);
         const float inverse = 127 / largest;
         for (int c = 0; c < width; c += LANES) {
             Floats shifted = load(x + c) * inverse + (12582912.0f + 128);  // rounds; the value lies in the lowest byte
+#if defined(__AVX512F__)  // of which GCC makes 32 instructions when it is not told
+            const __m128i bytes = _mm512_cvtepi32_epi8((__m512i)shifted);
+#else
             typedef uint8_t Bytes __attribute__((vector_size(16)));
-            Bytes bytes = __builtin_convertvector((Ints)shifted, Bytes);
+            const Bytes bytes = __builtin_convertvector((Ints)shifted, Bytes);
+#endif
             memcpy(to + c, &bytes, 16);
         }
     }
@@ -203,14 +230,15 @@ INLINE void add_part(
     constexpr int PARTS = STREAMS == 1 && !P::scaled ? 2 : 1;
     using Sum = std::conditional_t<P::scaled, Ints, Floats>;
     Sum totals[PARTS][STREAMS][BLOCKS] = {};
+    if constexpr (P::scaled)
+        for (int b = 0; b < BLOCKS; ++b)
+            for (int s = 0; s < STREAMS; ++s) memcpy(&totals[0][s][b], at.corrections + b * LANES, 64);
     P::template panel<BLOCKS, STREAMS, PARTS>(weights, x.values[0], inputs, totals);
     for (int b = 0; b < BLOCKS; ++b)
         for (int s = 0; s < STREAMS; ++s) {
             float* to = sums[s] + first + b * LANES;
             if constexpr (P::scaled) {
-                Ints correction;
-                memcpy(&correction, at.corrections + b * LANES, 64);
-                Floats total = __builtin_convertvector(totals[0][s][b] + correction, Floats);
+                Floats total = __builtin_convertvector(totals[0][s][b], Floats);
                 store(to, load(to) + total * (load(at.scales + b * LANES) * x.scale[s]));
             } else {
                 Floats total = totals[0][s][b];
@@ -280,81 +308,135 @@ int32_t draw(const Network& net, float* logits, double uniform, double temperatu
     return nearest(means[chosen] + temperature * std::exp(log_scale) * quantile, net.classes);
 }
 
+// A network's way through its layers, one sample at a time. The products of a layer with the past come while the layer
+// before waits for its gates, and the skips while the next layer's input is made ready: neither depends on the other.
 template <class P, int STREAMS>
-void run(const Network& net, Memory& memory, const Task& task) {
+struct Walk {
     using Number = typename P::Number;
-    static_assert(sizeof(Floats) == 64);
-    const int R = net.residual, S = net.skip, slot = STREAMS * R;
-    alignas(64) float x[STREAMS][WIDEST], sums[STREAMS][WIDEST], skips[STREAMS][WIDEST], gates[STREAMS][WIDEST];
-    static_assert(WIDEST % LANES == 0);
-    Activations<P, STREAMS> past, now, gated;
-    for (int64_t t = 0; t < task.samples; ++t, ++memory.time) {
-        const int64_t frame = (task.offset + t) / task.hold;
-        Cursor<P> at{static_cast<const typename P::Weight*>(net.weights), net.scales, net.corrections};
+    using Rows = float[STREAMS][WIDEST];
+    const Network& net;
+    Memory& memory;
+    const Task& task;
+    const int R = net.residual;
+    alignas(64) Rows x = {}, skips = {}, gates = {}, wide = {}, sums[2] = {};
+    Activations<P, STREAMS> past = {}, now = {}, gated = {};
+    Cursor<P> at;
+    Number* ring;        // of the layer whose past was read last
+    float* ring_scales;
+    int64_t place, next_place;  // of its slot, and of the next layer's
+
+    // The input of the first layer, from the last two codes.
+    void enter() {
         for (int s = 0; s < STREAMS; ++s) {
             const int32_t first = memory.last[2 * s], second = memory.last[2 * s + 1];
             const float step = 2.0f / (net.classes - 1), one = first * step - 1, two = second * step - 1;
-            for (int c = 0; c < R; ++c)
-                x[s][c] = net.scalar ? net.now[c] * one + net.now[R + c] + net.before[c] * two + net.before[R + c]
-                                     : net.now[first * R + c] + net.before[second * R + c];
-            memset(skips[s], 0, 4 * S);
+            const float *a = net.now, *b = net.before;
+            if (net.scalar)
+                for (int c = 0; c < R; ++c) x[s][c] = a[c] * one + a[R + c] + b[c] * two + b[R + c];
+            else
+                for (int c = 0; c < R; ++c) x[s][c] = a[first * R + c] + b[second * R + c];
         }
-        Number* ring = static_cast<Number*>(memory.rings);
-        float* ring_scales = memory.ring_scales;
-        for (int layer = 0; layer < net.layers; ++layer) {
-            const int dilation = net.dilations[layer];
-            const int64_t place = memory.time % dilation;
-            Number* here = ring + place * slot;
-            ring += int64_t(dilation) * slot;
-            if (layer + 1 < net.layers) {  // the next layer's past is far from anything read lately
-                const char* next = (const char*)(ring + memory.time % net.dilations[layer + 1] * slot);
-                for (size_t byte = 0; byte < slot * sizeof(Number); byte += 64) __builtin_prefetch(next + byte, 1);
-            }
-            encode<P, STREAMS>(x, R, now);
-            for (int s = 0; s < STREAMS; ++s) {
-                memcpy(past.values[s], here + s * R, R * sizeof(Number));
-                memcpy(here + s * R, now.values[s], R * sizeof(Number));
-                if (P::scaled) {
-                    past.scale[s] = ring_scales[place * STREAMS + s];
-                    ring_scales[place * STREAMS + s] = now.scale[s];
-                }
-                memcpy(sums[s], task.biases + ((s * task.frames + frame) * net.layers + layer) * 2 * R, 8 * R);
-            }
-            ring_scales += dilation * STREAMS;
-            add_product<P, STREAMS>(at, past, R, 2 * R, sums);
-            add_product<P, STREAMS>(at, now, R, 2 * R, sums);
-            for (int s = 0; s < STREAMS; ++s) {
-                for (int c = 0; c < R; c += LANES) {  // tanh(a) sigmoid(b) = (1 - e^-2a) / ((1 + e^-2a) (1 + e^-b))
-                    Floats a = exponential(load(sums[s] + c) * -2.0f, 40);
-                    Floats b = exponential(-load(sums[s] + R + c), 40);
-                    store(gates[s] + c, (1.0f - a) / ((1.0f + a) * (1.0f + b)));
-                }
-                memcpy(sums[s], net.output_bias + layer * (R + S), 4 * (R + S));
-            }
-            encode<P, STREAMS>(gates, R, gated);
-            add_product<P, STREAMS>(at, gated, R, R + S, sums);
-            for (int s = 0; s < STREAMS; ++s) {
-                for (int c = 0; c < R; c += LANES) store(x[s] + c, load(x[s] + c) + load(sums[s] + c));
-                for (int c = 0; c < S; c += LANES) store(skips[s] + c, load(skips[s] + c) + load(sums[s] + R + c));
-            }
+    }
+
+    // Which of a layer's slots holds its input from `dilation` steps before.
+    int64_t slot(int layer) const { return memory.time % net.dilations[layer] * STREAMS; }
+
+    // The sums of a layer's gates begin with the condition and with what the past gives.
+    void begin(int layer, int64_t frame) {
+        place = next_place;
+        const Number* here = ring + place * R;
+        if (layer + 1 < net.layers) {  // the next layer's past is far from anything read lately
+            next_place = slot(layer + 1);
+            const Number* next = ring + (int64_t(net.dilations[layer]) * STREAMS + next_place) * R;
+            for (int c = 0; c < STREAMS * R; c += 64 / int(sizeof(Number))) __builtin_prefetch(next + c, 1);
         }
         for (int s = 0; s < STREAMS; ++s) {
-            for (int c = 0; c < S; c += LANES) store(skips[s] + c, larger(load(skips[s] + c), all(0)));
-            memcpy(sums[s], net.hidden_bias, 4 * net.hidden);
+            copy(past.values[s], here + s * R, R);
+            if (P::scaled) past.scale[s] = ring_scales[place + s];
+            copy(sums[layer % 2][s], task.biases + ((s * task.frames + frame) * net.layers + layer) * 2 * R, 2 * R);
         }
-        encode<P, STREAMS>(skips, S, gated);
-        add_product<P, STREAMS>(at, gated, S, net.hidden, sums);
+        add_product<P, STREAMS>(at, past, R, 2 * R, sums[layer % 2]);
+    }
+
+    // This layer's input takes the place in the ring of the one that `begin` read.
+    void remember() {
+        for (int s = 0; s < STREAMS; ++s) {
+            copy(ring + (place + s) * R, now.values[s], R);
+            if (P::scaled) ring_scales[place + s] = now.scale[s];
+        }
+    }
+
+    // tanh(a) sigmoid(b) = (1 - e^-2a) / ((1 + e^-2a) (1 + e^-b))
+    void gate(const Rows& of) {
         for (int s = 0; s < STREAMS; ++s)
-            for (int c = 0; c < net.hidden; c += LANES) store(sums[s] + c, larger(load(sums[s] + c), all(0)));
-        encode<P, STREAMS>(sums, net.hidden, gated);
-        for (int s = 0; s < STREAMS; ++s) memcpy(sums[s], net.head_bias, 4 * net.parameters);
-        add_product<P, STREAMS>(at, gated, net.hidden, net.parameters, sums);
+            for (int c = 0; c < R; c += LANES) {
+                if (STREAMS == 1)  // meanwhile the next weights come nearer: eight cache lines in each round
+                    for (int line = c / 2; line < c / 2 + 8; ++line)
+                        __builtin_prefetch((const char*)at.weights + line * 64);
+                Floats a = exponential(load(of[s] + c) * -2.0f, 40);
+                Floats b = exponential(-load(of[s] + R + c), 40);
+                store(gates[s] + c, (1.0f - a) / ((1.0f + a) * (1.0f + b)));
+            }
+        encode<P, STREAMS>(gates, R, gated);
+    }
+
+    static void start(Rows& rows, const float* bias, int width) {
+        for (int s = 0; s < STREAMS; ++s) copy(rows[s], bias, width);
+    }
+
+    static void rectify(Rows& rows, int width) {
+        for (int s = 0; s < STREAMS; ++s)
+            for (int c = 0; c < width; c += LANES) store(rows[s] + c, larger(load(rows[s] + c), all(0)));
+    }
+
+    // The head's parameters of the next sample, in `skips`.
+    void step(int64_t frame) {
+        at = {static_cast<const typename P::Weight*>(net.weights), net.scales, net.corrections};
+        ring = static_cast<Number*>(memory.rings);
+        ring_scales = memory.ring_scales;
+        enter();
+        start(skips, net.skip_bias, net.skip);
+        next_place = slot(0);
+        begin(0, frame);
+        encode<P, STREAMS>(x, R, now);
+        for (int layer = 0; layer < net.layers; ++layer) {
+            remember();
+            add_product<P, STREAMS>(at, now, R, 2 * R, sums[layer % 2]);
+            gate(sums[layer % 2]);
+            if (layer + 1 < net.layers) {
+                ring += int64_t(net.dilations[layer]) * STREAMS * R;
+                ring_scales += net.dilations[layer] * STREAMS;
+                begin(layer + 1, frame);
+                for (int s = 0; s < STREAMS; ++s)
+                    for (int c = 0; c < R; c += LANES)
+                        store(x[s] + c, load(x[s] + c) + load(net.residual_bias + layer * R + c));
+                add_product<P, STREAMS>(at, gated, R, R, x);
+                encode<P, STREAMS>(x, R, now);
+            }
+            add_product<P, STREAMS>(at, gated, R, net.skip, skips);
+        }
+        rectify(skips, net.skip);
+        encode<P, STREAMS>(skips, net.skip, gated);
+        start(wide, net.hidden_bias, net.hidden);
+        add_product<P, STREAMS>(at, gated, net.skip, net.hidden, wide);
+        rectify(wide, net.hidden);
+        encode<P, STREAMS>(wide, net.hidden, gated);
+        start(skips, net.head_bias, net.parameters);
+        add_product<P, STREAMS>(at, gated, net.hidden, net.parameters, skips);
+    }
+};
+
+template <class P, int STREAMS>
+void run(const Network& net, Memory& memory, const Task& task) {
+    Walk<P, STREAMS> walk{net, memory, task};
+    for (int64_t t = 0; t < task.samples; ++t, ++memory.time) {
+        walk.step((task.offset + t) / task.hold);
         for (int s = 0; s < STREAMS; ++s) {
             int32_t& code = task.codes[s * task.samples + t];
             if (task.drawing)
-                code = draw(net, sums[s], task.uniforms[s * task.samples + t], task.temperature);
+                code = draw(net, walk.skips[s], task.uniforms[s * task.samples + t], task.temperature);
             else
-                memcpy(task.logits + (s * task.samples + t) * net.choices, sums[s], 4 * net.choices);
+                memcpy(task.logits + (s * task.samples + t) * net.choices, walk.skips[s], 4 * net.choices);
             memory.last[2 * s + 1] = memory.last[2 * s];
             memory.last[2 * s] = code;
         }
@@ -363,7 +445,7 @@ void run(const Network& net, Memory& memory, const Task& task) {
 
 template <class P>
 int run(const Network& net, Memory& memory, const Task& task, int streams) {
-    if (2 * net.residual > WIDEST || net.residual + net.skip > WIDEST || net.hidden > WIDEST || net.parameters > WIDEST)
+    if (2 * net.residual > WIDEST || net.skip > WIDEST || net.hidden > WIDEST || net.parameters > WIDEST)
         return 1;
     if (streams == 1) return run<P, 1>(net, memory, task), 0;
     if (streams == 4) return run<P, 4>(net, memory, task), 0;

@@ -24,50 +24,47 @@ PANEL = LANES * BLOCKS
 @njit(cache=True, fastmath=FAST)
 def run(network, inlet, outlet, classes, state, uniforms, biases, hold, offset, drawing, codes, logits):
     """Fill codes (and logits, when not drawing); shapes as in ``kernels/base.py``, all memory taken before."""
-    dilations, weights, output_bias, hidden_bias, head_bias = network
+    dilations, weights, residual_bias, skip_bias, hidden_bias, head_bias = network
     rings, last, time, scratch, bits, powers = state
-    streams, residual, width = rings.shape[1], rings.shape[2], output_bias.shape[1]
-    x, gates, sums, skips, wide = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
+    streams, residual, layers, hidden = rings.shape[1], rings.shape[2], len(dilations), len(hidden_bias)
+    x, gates, skips, wide = scratch[0], scratch[1], scratch[2], scratch[3]
     for t in range(uniforms.shape[1]):
         frame = (offset + t) // hold
-        _enter(inlet, classes, last, x)
-        skips[:] = 0
         base, place = 0, weights.ctypes.data
-        for layer in range(len(dilations)):
-            past = rings[base + (time + t) % dilations[layer]]
-            base += dilations[layer]
-            for s in range(streams):
-                for c in range(2 * residual):
-                    sums[s, c] = biases[s, frame, layer, c]
-            place = _add_product(place, past, residual, 2 * residual, sums)
+        _enter(inlet, classes, last, x)
+        _start(skip_bias, skips)
+        past = rings[(time + t) % dilations[0]]
+        _start_each(biases, frame, 0, scratch[4])
+        place = _add_product(place, past, residual, 2 * residual, scratch[4])
+        for layer in range(layers):
+            sums, next_sums = scratch[4 + layer % 2], scratch[5 - layer % 2]
             place = _add_product(place, x, residual, 2 * residual, sums)
             for s in range(streams):
                 for c in range(residual):
                     past[s, c] = x[s, c]
                 _gate(sums[s], gates[s], bits, powers, residual)
-            _start(output_bias[layer], sums)
-            place = _add_product(place, gates, residual, width, sums)
-            for s in range(streams):
-                for c in range(residual):
-                    x[s, c] += sums[s, c]
-                for c in range(width - residual):
-                    skips[s, c] += sums[s, residual + c]
-        for s in range(streams):
-            for c in range(width - residual):
-                skips[s, c] = max(skips[s, c], np.float32(0))
+            if layer + 1 < layers:
+                base += dilations[layer]
+                past = rings[base + (time + t) % dilations[layer + 1]]
+                _start_each(biases, frame, layer + 1, next_sums)
+                place = _add_product(place, past, residual, 2 * residual, next_sums)
+                for s in range(streams):
+                    for c in range(residual):
+                        x[s, c] += residual_bias[layer, c]
+                place = _add_product(place, gates, residual, residual, x)
+            place = _add_product(place, gates, residual, len(skip_bias), skips)
         _start(hidden_bias, wide)
-        place = _add_product(place, skips, width - residual, len(hidden_bias), wide)
-        for s in range(streams):
-            for c in range(len(hidden_bias)):
-                wide[s, c] = max(wide[s, c], np.float32(0))
-        _start(head_bias, sums)
-        _add_product(place, wide, len(hidden_bias), len(head_bias), sums)
+        _rectify(skips, len(skip_bias))
+        place = _add_product(place, skips, len(skip_bias), hidden, wide)
+        _start(head_bias, skips)
+        _rectify(wide, hidden)
+        _add_product(place, wide, hidden, len(head_bias), skips)
         for s in range(streams):
             if drawing:
-                codes[s, t] = _draw(sums[s], outlet, classes, uniforms[s, t], bits, powers)
+                codes[s, t] = _draw(skips[s], outlet, classes, uniforms[s, t], bits, powers)
             else:
                 for c in range(logits.shape[2]):
-                    logits[s, t, c] = sums[s, c]
+                    logits[s, t, c] = skips[s, c]
             last[s, 1] = last[s, 0]
             last[s, 0] = codes[s, t]
 
@@ -85,6 +82,20 @@ def _enter(inlet, classes, last, x):
         else:
             for c in range(now.shape[1]):
                 x[s, c] = now[last[s, 0], c] + before[last[s, 1], c]
+
+
+@njit(fastmath=FAST)
+def _start_each(biases, frame, layer, sums):
+    for s in range(sums.shape[0]):
+        for c in range(biases.shape[3]):
+            sums[s, c] = biases[s, frame, layer, c]
+
+
+@njit(fastmath=FAST)
+def _rectify(x, width):
+    for s in range(x.shape[0]):
+        for c in range(width):
+            x[s, c] = max(x[s, c], np.float32(0))
 
 
 @njit(fastmath=FAST)

@@ -102,7 +102,7 @@ class WaveNet(nn.Module):
         return self.condition.mel_of(wave)
 
     def label_ids(self, names: dict[str, str]) -> dict[str, Tensor]:
-        """Names such as ``{"pitch": "a2"}`` as ``losses`` takes them, each (1,) long; UserError names the valid ones."""
+        """Names such as ``{"pitch": "a2"}`` as ``losses`` takes them, each (1,) long; UserError names valid ones."""
         return self.condition.ids(names)
 
 

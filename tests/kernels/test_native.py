@@ -28,12 +28,12 @@ def packed(model: WaveNet) -> Weights:
 
 @needs_compiler
 @pytest.mark.parametrize("level", build.LEVELS)
-@pytest.mark.parametrize("streams", [1, 2, 5])
+@pytest.mark.parametrize(("streams", "layers"), [(1, 5), (2, 5), (5, 2), (1, 1)])
 @torch.no_grad()
-def test_every_level_computes_the_logits_of_pytorch(level: str, streams: int) -> None:
+def test_every_level_computes_the_logits_of_pytorch(level: str, streams: int, layers: int) -> None:
     if level not in build.levels():
         pytest.skip(f"this processor has no {level}")
-    model = tiny()
+    model = tiny(layers=layers)
     codes = torch.randint(256, (streams, 50))
     reference = model.head.logits(model(codes))[:, :, 0].numpy()
     biases = pack_biases(model.stack.biases(None, streams))
@@ -41,6 +41,18 @@ def test_every_level_computes_the_logits_of_pytorch(level: str, streams: int) ->
         kernel = NativeKernel(packed(model), streams, 1.0, precision, level)
         _, logits = kernel.run(np.zeros(codes.shape), biases, 50, 0, codes.int().numpy())
         assert np.abs(logits - reference).max() < tolerance, precision
+
+
+@torch.no_grad()
+def test_numba_computes_them_too() -> None:
+    for layers in (1, 4):
+        model = tiny(layers=layers, head="logistics", mixtures=5, classes=65536)
+        codes = torch.randint(65536, (3, 40))
+        reference = model.head.logits(model(codes))[:, :, 0].numpy()
+        kernel = make_kernel("compiled-f32-numba", packed(model), 3, 1.0)
+        biases = pack_biases(model.stack.biases(None, 3))
+        _, logits = kernel.run(np.zeros(codes.shape), biases, 40, 0, codes.int().numpy())
+        assert np.abs(logits - reference).max() < 1e-5
 
 
 @needs_compiler
