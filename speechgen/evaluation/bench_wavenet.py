@@ -59,7 +59,7 @@ def random_wavenet(config: WaveNetConfig | None = None) -> WaveNet:
         torch.manual_seed(0)
         model = build_wavenet(config or WaveNetConfig()).eval().requires_grad_(False)
     for weight in model.head.parameters():
-        weight *= 15
+        weight *= 8
     return model
 
 
