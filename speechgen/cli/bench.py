@@ -126,21 +126,23 @@ def wavenet(
         report = bench_wavenet(
             network, model or "random weights", told, seconds, repeats, first_use=first_use, on_row=advance
         )
-    heads = "streams", "x real", "by CPU", "logits", "MB", "compute", "memory", "bits"
+    heads = "streams", "x real", "by CPU", "logits", "MB", "limits", "bits"
     columns = Column("way", no_wrap=True), *(Column(head, justify="right", no_wrap=True) for head in heads)
     table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for row in report["rows"]:
-        shares = (f"{row[key]:.0%}" if key in row else "" for key in ("compute_share", "memory_share"))
+        shares = (f"{row[key]:.0%}" for key in ("compute_share", "memory_share") if key in row)
         size = f"{row['weight_bytes'] / 1e6:.2f}" if "weight_bytes" in row else ""
         bits = f"{row['bits_per_sample']:.3f}" if "bits_per_sample" in row else ""
         speeds = (f"{row[key]:.2g}" for key in ("x_real_time", "cpu_x_real_time"))
-        table.add_row(row["name"], str(row["streams"]), *speeds, f"{row['max_logit_diff']:.1g}", size, *shares, bits)
+        table.add_row(
+            row["name"], str(row["streams"]), *speeds, f"{row['max_logit_diff']:.1g}", size, " ".join(shares), bits
+        )
     _show(table, report, f"one core; {report['multiply_adds'] / 1e6:.2f} M multiply-adds per sample", json_file)
     for method, runs in report["first_use_seconds"].items():
         empty, warm = (f"{runs[cache]['total']:.1f} s ({runs[cache]['kernel']:.2f})" for cache in ("empty", "warm"))
         typer.echo(f"{method}: first sound of a fresh process after {empty}, with a warm cache {warm}")
     typer.echo("x real: times real time, and by CPU time, which others on this core do not slow; logits: largest error")
-    typer.echo("compute, memory: shares of what the products alone reach in the nearest cache, and over all weights")
+    typer.echo("limits: shares of what the products alone reach in the nearest cache, and over all weights")
     typer.echo(f"fastest here: {report['fastest']}; bits per sample on {report['bits_on']}")
 
 
