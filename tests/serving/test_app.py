@@ -130,7 +130,7 @@ def test_a_wavenet_plays(page: Page) -> None:
     assert len(page.client.get(saved["value"]["url"]).content) == 44 + 2 * 8000
     assert page.get(f"{PATH}passwd").status_code == 404
     refused = page.press("play_wavenet", None, 0.0, 1.0, 1, "a")
-    assert not refused["success"] and "must be more than 0" in refused["output"]["error"]
+    assert not refused["success"] and "less than minimum value 0.5" in refused["output"]["error"]
 
 
 @pytest.mark.parametrize(
