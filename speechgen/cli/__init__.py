@@ -22,6 +22,7 @@ from speechgen.cli import (
     train,
     tts,
     voice,
+    wavenet,
 )
 from speechgen.errors import UserError
 
@@ -39,7 +40,7 @@ codec.app.command()(codec_eval.score)
 codec.app.command("eval")(codec_eval.evaluate)
 codec.app.command()(codec_tools.fit_entropy)
 codec.app.command()(codec_tools.export)
-for family in (data, dump, codec, listener, tts, voice, bench):
+for family in (data, dump, codec, listener, tts, wavenet, voice, bench):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 
 # What a full disk, a read-only folder or a used-up quota look like: the user's to solve, not a fault of the program.

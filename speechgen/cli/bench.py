@@ -1,4 +1,4 @@
-"""Verbs that measure speed: codec, tts."""
+"""Verbs that measure speed: codec, tts, wavenet."""
 
 from pathlib import Path
 from typing import Annotated
@@ -83,6 +83,69 @@ def tts(
     _show(table, report, f"the median of {repeats} runs", json_file)
 
 
+@app.command()
+def wavenet(
+    json_file: Json = None,
+    model: Annotated[str | None, typer.Option(help="Folder of a WaveNet; else the published size, random.")] = None,
+    audio: Annotated[
+        Path | None, typer.Option(help="A held-out recording to judge low precision on; else the model's own sound.")
+    ] = None,
+    labels: Annotated[str, typer.Option(help="What a model with labels is told: pitch=a2,articulation=pizz.")] = "",
+    seconds: Annotated[float, typer.Option(min=0.01, help="Length of the sound.")] = 1.0,
+    repeats: Repeats = 3,
+    first_use: Annotated[
+        bool, typer.Option("--first_use/--no_first_use", help="Also time fresh processes with empty caches.")
+    ] = True,
+) -> None:
+    """Generate in every way there is, all on one core: naive, cached, compiled; one stream and four.
+
+    Example: speechgen bench wavenet --json wavenet.json
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Column, Table
+
+    from speechgen.audio.files import read_audio
+    from speechgen.cli.progress import progress_bar
+    from speechgen.errors import UserError
+    from speechgen.evaluation.bench_wavenet import Told, bench_steps, bench_wavenet, random_wavenet
+    from speechgen.models.load import load
+    from speechgen.models.wavenet import WaveNet
+
+    network = random_wavenet() if model is None else load(model)
+    if not isinstance(network, WaveNet):
+        raise UserError(f"{model}: a {network.config.kind}, not a wavenet")
+    told = None
+    if audio or labels:
+        pairs = dict(pair.partition("=")[::2] for pair in labels.split(",") if pair)
+        network.label_ids(pairs)
+        wave = read_audio(audio, network.config.sample_rate)[0][None] if audio else None
+        if network.config.mel and wave is None:
+            raise UserError("a vocoder with --labels needs --audio, too, to be told its mel")
+        told = Told(pairs or None, network.mel_of(wave)[0] if network.config.mel else None, wave)
+    with progress_bar("bench", bench_steps()) as advance:
+        report = bench_wavenet(
+            network, model or "random weights", told, seconds, repeats, first_use=first_use, on_row=advance
+        )
+    heads = "streams", "x real", "by CPU", "logits", "MB", "limits", "bits"
+    columns = Column("way", no_wrap=True), *(Column(head, justify="right", no_wrap=True) for head in heads)
+    table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for row in report["rows"]:
+        shares = (f"{row[key]:.0%}" for key in ("compute_share", "memory_share") if key in row)
+        size = f"{row['weight_bytes'] / 1e6:.2f}" if "weight_bytes" in row else ""
+        bits = f"{row['bits_per_sample']:.3f}" if "bits_per_sample" in row else ""
+        speeds = (f"{row[key]:.2g}" for key in ("x_real_time", "cpu_x_real_time"))
+        table.add_row(
+            row["name"], str(row["streams"]), *speeds, f"{row['max_logit_diff']:.1g}", size, " ".join(shares), bits
+        )
+    _show(table, report, f"one core; {report['multiply_adds'] / 1e6:.2f} M multiply-adds per sample", json_file)
+    for method, runs in report["first_use_seconds"].items():
+        empty, warm = (f"{runs[cache]['total']:.1f} s ({runs[cache]['kernel']:.2f})" for cache in ("empty", "warm"))
+        typer.echo(f"{method}: first sound of a fresh process after {empty}, with a warm cache {warm}")
+    typer.echo("x real: times real time, and by CPU time, which others on this core do not slow; logits: largest error")
+    typer.echo("limits: shares of what the products alone reach in the nearest cache, and over all weights")
+    typer.echo(f"fastest here: {report['fastest']}; bits per sample on {report['bits_on']}")
+
+
 def _show(table, report: dict, how: str, json_file: Path | None) -> None:
     from rich.console import Console
 
@@ -91,8 +154,11 @@ def _show(table, report: dict, how: str, json_file: Path | None) -> None:
     Console().print(table)
     for target in report["targets"]:
         met = "met" if target["met"] else "missed"
-        typer.echo(f"{target['what']}: {target['measured']:.1f} (at least {target['at_least']:g}: {met})")
-    typer.echo(f"{report['machine']}; {report['threads']} threads; {how}")
+        limit = f"at most {target['at_most']:g}" if "at_most" in target else f"at least {target['at_least']:g}"
+        measured = f"{target['measured']:.1f}" if target["measured"] >= 10 else f"{target['measured']:.2g}"
+        typer.echo(f"{target['what']}: {measured} ({limit}: {met})")
+    threads = f"; {report['threads']} threads" if "threads" in report else ""
+    typer.echo(f"{report['machine']}{threads}; {how}")
     if json_file:
         write_json(json_file, report)
         typer.echo(f"figures: {json_file}")

@@ -17,7 +17,7 @@ def import_(
     name: Annotated[
         str,
         typer.Argument(
-            help="speechocean762, kathleen, kerstin, fsdd or starter (the first three); "
+            help="speechocean762, kathleen, kerstin, starter (these three), fsdd or meatbass; "
             "kaldi (train/ dev/ test/), folder (a.wav beside a.txt) or manifest (Lhotse) for your own."
         ),
     ],

@@ -13,6 +13,9 @@ def demo(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 7860,
     model: Annotated[str, typer.Option(help="TTS: a shipped name, a model folder or a run.")] = "starter-tts",
     codec: Annotated[str | None, typer.Option(help="Codec of the Codec tab; the TTS's own if not given.")] = None,
+    wavenet: Annotated[
+        str | None, typer.Option(help="WaveNet of a third tab: a shipped name, a model folder or a run.")
+    ] = None,
 ) -> None:
     """Clone voices and hear codecs in the browser, on this machine; stop it with Ctrl-C.
 
@@ -20,12 +23,15 @@ def demo(
 
     Example: speechgen demo --port 7861
     """
+    from speechgen.evaluation.bits import load_wavenet
     from speechgen.evaluation.coding import load_codec, model_name
     from speechgen.serving.app import build_app, launch, private_folder
     from speechgen.serving.clone import Cloner
     from speechgen.serving.comparison import Comparer
     from speechgen.serving.limits import Limits
+    from speechgen.serving.live import LiveSounds
     from speechgen.serving.synthesiser import Synthesiser
+    from speechgen.serving.wavenet_tab import Player, shipped_wavenet
 
     if host not in LOCAL:
         typer.echo(f"warning: everyone who reaches {host} can use this app; there is no password", err=True)
@@ -34,8 +40,10 @@ def demo(
     limits = Limits()
     synthesiser = Synthesiser.load(model)
     compared = load_codec(codec) if codec else synthesiser.codec
+    played, sounds = wavenet or shipped_wavenet(), LiveSounds()
     with private_folder() as folder:
         cloner = Cloner(synthesiser, folder, limits)
         comparer = Comparer(compared, model_name(codec or synthesiser.tts.config.codec), folder, limits)
+        player = Player(load_wavenet(played), model_name(played), folder, sounds) if played else None
         typer.echo(f"http://{host}:{port} (Ctrl-C stops it)")
-        launch(build_app(cloner, comparer), host, port, limits.file_megabytes, wait=True)
+        launch(build_app(cloner, comparer, player), host, port, limits.file_megabytes, wait=True, sounds=sounds)

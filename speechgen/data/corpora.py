@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from speechgen.data.kaldi import DataDir, Utterance
+from speechgen.data.notes import meatbass
 from speechgen.data.own import folder, kaldi
 from speechgen.data.splits import Splits, hold_out
 from speechgen.errors import UserError, nearest
@@ -78,6 +79,7 @@ CORPORA: dict[str, Callable[[Path], Splits]] = {
     "kathleen": kathleen,
     "kerstin": kerstin,
     "fsdd": fsdd,
+    "meatbass": meatbass,
     "starter": starter,
 }
 OWN: dict[str, Callable[[Path, str], Splits]] = {"kaldi": kaldi, "folder": folder}
@@ -100,4 +102,6 @@ def _where(name: str) -> str:
         return f"give the folder that holds {', '.join(STARTER)} side by side"
     if name in OWN:
         return "give the folder of your recordings"
+    if name == "meatbass":
+        return "give the folder that holds meatbass's labels.tsv and audio/"
     return f"give the folder that holds {name}'s train/ and test/"

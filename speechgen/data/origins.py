@@ -17,6 +17,7 @@ ORIGINS = {
     "speechocean762": Origin("Apache-2.0", "https://www.openslr.org/101/"),
     "kathleen": Origin("CC0-1.0", "https://github.com/rhasspy/dataset-voice-kathleen"),
     "kerstin": Origin("CC0-1.0", "https://github.com/rhasspy/dataset-voice-kerstin"),
+    "meatbass": Origin("CC0-1.0", "https://github.com/sfzinstruments/karoryfer.meatbass"),
     "mini": Origin("synthetic speech by espeak-ng"),
 }
 

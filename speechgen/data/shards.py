@@ -5,7 +5,7 @@ import json
 import tarfile
 import typing
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,10 @@ DONE = "cuts.done.json"  # Lhotse takes any other first part of a name for a dat
 
 @dataclass(frozen=True)
 class Example:
-    """One utterance in memory; ``audio`` is int16 (T,) at ``sample_rate`` Hz."""
+    """One utterance in memory; ``audio`` is int16 (T,) at ``sample_rate`` Hz.
+
+    ``extras``: further facts by the name of their Kaldi file, such as {"utt2pitch": "a2"}.
+    """
 
     id: str
     speaker: str
@@ -36,6 +39,7 @@ class Example:
     language: str
     sample_rate: int
     audio: np.ndarray
+    extras: dict[str, str] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -118,7 +122,7 @@ def iterate_shards(out_dir: str | Path) -> Iterator[Example]:
         for cut in CutSet.from_shar(in_dir=str(out_dir)):
             audio, rate = soundfile.read(io.BytesIO(cut.recording.sources[0].source), dtype="int16")
             told = cut.supervisions[0]
-            yield Example(told.id, told.speaker, told.text, told.language, rate, audio)
+            yield Example(told.id, told.speaker, told.text, told.language, rate, audio, dict(told.custom or {}))
             count += 1
     except (tarfile.TarError, RuntimeError, AssertionError, ValueError, OSError) as error:
         raise UserError(f"{out_dir}: is damaged ({type(error).__name__}: {str(error)[:80]}); dump it again") from None

@@ -14,8 +14,10 @@ from speechgen.data.origins import ORIGINS
 from speechgen.evaluation.facts import FACTS, run_facts
 from speechgen.evaluation.metrics import REPORTED
 from speechgen.evaluation.results import DIGITS, percent, table, with_interval
+from speechgen.evaluation.wavenet_results import bits_table, vocoder_table
 from speechgen.models.listener import ListenerConfig
 from speechgen.models.tts import TTSConfig
+from speechgen.models.wavenet import WaveNetConfig
 from speechgen.tokenizers.codec import CodecConfig
 from speechgen.training.facts import read_facts
 
@@ -81,6 +83,11 @@ def describe(config: Config) -> str:
             triple = f"unit: {config.unit}, order: {config.order.kind}, head: {config.head.kind}"
             models = f"through the codec {_name(config.codec)}, aligned by the listener {_name(config.listener)}"
             return f"A text-to-speech model with voice prompts ({triple}), {models}."
+        case WaveNetConfig():
+            size = f"{config.layers} layers of {config.residual} channels, {config.classes} mu-law classes"
+            told = [*config.labels, *(["a log-mel spectrogram"] if config.mel else [])]
+            about = f"told {' and '.join(told)}" if told else "told nothing"
+            return f"A WaveNet for {config.sample_rate} Hz: {size}, {about}."
     raise TypeError(f"not a model config: {config!r}")
 
 
@@ -89,9 +96,19 @@ def usage(name: str, config: Config) -> str:
     lines = {
         "codec": "tokens = model.encode(wave)  # (B, 1, samples) -> codes (B, K, frames)\nagain = model.decode(tokens)",
         "listener": "heard = model(wave)  # (B, samples) -> log-probabilities of phonemes and characters, speakers",
+        "wavenet": _wavenet_usage(config),
         "tts": 'voice = model.voice("prompt.wav", transcript="What it says.")\nspoken = model.say("Hello.", voice)',
     }
     return f'import speechgen\n\nmodel = speechgen.load("{name}")\n{lines[config.kind]}'
+
+
+def _wavenet_usage(config: Config) -> str:
+    if config.kind != "wavenet":
+        return ""
+    labels = {kind: names[0] for kind, names in config.labels.items()}
+    told = "mel=model.mel_of(wave)[0]" if config.mel else f"labels={labels!r}"
+    chunks = f"list(generate(model, {3 * config.sample_rate}, {told}))  # each (1, samples)"
+    return f"from speechgen.models.wavenet_generate import generate\n\nchunks = {chunks}"
 
 
 def data_table(corpora: list[dict]) -> str:
@@ -114,8 +131,11 @@ def data_table(corpora: list[dict]) -> str:
 
 
 def scores(report: dict) -> str:
-    """The main figures of a report of a codec, a listener or a voice."""
+    """The main figures of a report of a codec, a WaveNet, a listener or a voice."""
     facts = f"On {Path(report['source']).name}"
+    if "bits" in report:
+        tables = [bits_table(report), *([vocoder_table(report)] if report["systems"] else [])]
+        return "\n\n".join([f"{facts}, with 95 % intervals:", *tables])
     if "slices" in report:
         header = ["test data", "n", "failed", "phoneme errors, %", "CER, %", "speakers, %"]
         keys = ("phoneme_error", "cer", "speaker_accuracy")

@@ -9,8 +9,11 @@ from torch import Tensor
 from speechgen.heads.categorical import CategoricalHead, CategoricalHeadConfig
 from speechgen.heads.depth import DepthHead, DepthHeadConfig
 from speechgen.heads.flow import FlowHead, FlowHeadConfig
+from speechgen.heads.logistics import LogisticsHead, LogisticsHeadConfig
 
-HeadConfig = Annotated[FlowHeadConfig | CategoricalHeadConfig | DepthHeadConfig, Field(discriminator="kind")]
+HeadConfig = Annotated[
+    FlowHeadConfig | CategoricalHeadConfig | DepthHeadConfig | LogisticsHeadConfig, Field(discriminator="kind")
+]
 
 
 class Head(Protocol):
@@ -38,7 +41,7 @@ class Head(Protocol):
 
 def build_head(
     config: HeadConfig, width: int, *, unit_width: int = 0, codebooks: int = 0, codebook_size: int = 0
-) -> FlowHead | CategoricalHead | DepthHead:
+) -> FlowHead | CategoricalHead | DepthHead | LogisticsHead:
     """The head a config names, for z of ``width`` channels.
 
     ``unit_width`` (D) is needed by continuous heads, ``codebooks`` (K) and ``codebook_size`` (V) by discrete ones.
@@ -53,6 +56,9 @@ def build_head(
         case DepthHeadConfig():
             _need(config, codebooks=codebooks, codebook_size=codebook_size)
             return DepthHead(config, width, codebooks, codebook_size)
+        case LogisticsHeadConfig():
+            _need(config, codebooks=codebooks, codebook_size=codebook_size)
+            return LogisticsHead(config, width, codebooks, codebook_size)
     raise TypeError(f"not a head config: {config!r}")
 
 

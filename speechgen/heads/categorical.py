@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from speechgen.config import Config
-from speechgen.heads.sampling import code_loss, draw, guide
+from speechgen.heads.sampling import code_loss, draw, guide, pick
 
 
 class CategoricalHeadConfig(Config):
@@ -63,6 +63,15 @@ class CategoricalHead(nn.Module):
         return draw(logits[..., allowed.start : allowed.stop], temperature, top_k, top_p, generator) + allowed.start
 
     @torch.no_grad()
+    def draw_at(self, logits: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
+        """The codes (...,) that uniforms (...,) in [0, 1) pick from logits (..., V)."""
+        return pick(logits, uniforms, temperature)
+
+    def log_probability_of(self, logits: Tensor, codes: Tensor) -> Tensor:
+        """Log-probability of codes (...,) under logits (..., V), in nats."""
+        return logits.float().log_softmax(dim=-1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
+
+    @torch.no_grad()
     def log_probability(self, z: Tensor, codes: Tensor) -> Tensor:
         """How sure the head is of codes (N, K) given z (N, C): (N, K), each at most 0."""
-        return self.logits(z).float().log_softmax(dim=-1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
+        return self.log_probability_of(self.logits(z), codes)

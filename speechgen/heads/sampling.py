@@ -46,6 +46,20 @@ def draw(
     return flat.view(logits.shape[:-1])
 
 
+def pick(logits: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
+    """The entries that uniforms (...,) in [0, 1) pick from logits (..., V) -> (...) long: the inverse of the sum.
+
+    The same uniform picks the same entry wherever the same logits were computed; in doubles, so that the rounding
+    of sums decides nothing. Temperature 0 takes the largest.
+    """
+    if temperature < 0:
+        raise ValueError(f"temperature must not be negative, not {temperature}")
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    sums = (logits.double() / temperature).softmax(dim=-1).cumsum(dim=-1)
+    return (sums[..., :-1] <= uniforms.unsqueeze(-1)).sum(dim=-1)
+
+
 def code_loss(logits: Tensor, target: Tensor, weights: Tensor | None, label_smoothing: float) -> Tensor:
     """Cross-entropy averaged by weight: logits (N, K, V), target (N, K) long, weights (N,) or (N, K), bool or not.
 

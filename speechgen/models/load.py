@@ -13,6 +13,7 @@ from speechgen.config import Config, make_config, save_config
 from speechgen.errors import UserError, nearest
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.tts import TokenTTS, TTSConfig
+from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.tokenizers.codec import CodecConfig, build_codec
 from speechgen.tokenizers.entropy import FILE, EntropyModel
 from speechgen.training.checkpoint import list_checkpoints, load_weights
@@ -76,8 +77,10 @@ def build(values: dict, name: str) -> nn.Module:
             return Listener(make_config(ListenerConfig, values, name))
         case "tts":
             return TokenTTS(make_config(TTSConfig, values, name))
+        case "wavenet":
+            return build_wavenet(make_config(WaveNetConfig, values, name))
         case _:
-            raise UserError(f"{name}: kind: {kind}{nearest(str(kind), ['codec', 'listener', 'tts'])}")
+            raise UserError(f"{name}: kind: {kind}{nearest(str(kind), ['codec', 'listener', 'tts', 'wavenet'])}")
 
 
 def save_model(folder: Path, config: Config, module: nn.Module, card: str, half: bool = False) -> None:

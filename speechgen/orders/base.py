@@ -36,9 +36,9 @@ def check_triple(codebooks: int, order: OrderConfig, head: HeadConfig) -> None:
         raise UserError("head: flow draws continuous units, but the units are codes; use head: categorical or depth")
     _check_unit(order, codebooks)
     together = order.kind == "raster" or (order.kind == "delay" and not any(order.delays or range(codebooks)))
-    if head.kind == "categorical" and codebooks > 1 and together:
+    if head.kind in ("categorical", "logistics") and codebooks > 1 and together:
         raise UserError(
-            f"order: {order.kind} draws the {codebooks} codes of a frame at once, and head: categorical draws them as "
+            f"order: {order.kind} draws the {codebooks} codes of a frame at once, and head: {head.kind} draws them as "
             "if they were independent; this needs the depth head or order: delay with different delays (or flat)"
         )
     if head.kind == "depth" and order.kind == "flat":

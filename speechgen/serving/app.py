@@ -1,6 +1,7 @@
 """The Gradio app: clone a voice, and hear what a codec does. Local only, and nothing of it reaches outside."""
 
 import functools
+import inspect
 import os
 import re
 import socket
@@ -18,6 +19,8 @@ from speechgen.errors import UserError
 from speechgen.models.speak import Drawing
 from speechgen.serving.clone import Asked, Cloner
 from speechgen.serving.comparison import Comparer
+from speechgen.serving.live import LiveSounds, ServeLive
+from speechgen.serving.wavenet_tab import Player, wavenet_tab
 
 LANGUAGES = {"en": "English", "de": "German"}
 EXAMPLES = {
@@ -44,8 +47,8 @@ def theme() -> gr.themes.Base:
     return gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=sans, font_mono=mono)
 
 
-def build_app(cloner: Cloner, comparer: Comparer) -> gr.Blocks:
-    """The page with its two tabs; build it inside ``private_folder``."""
+def build_app(cloner: Cloner, comparer: Comparer, player: Player | None = None) -> gr.Blocks:
+    """The page with its tabs; build it inside ``private_folder``."""
     with gr.Blocks(title="speechgen", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
         gr.Markdown(
             "# speechgen\nA voice from a few seconds of speech, and what a codec does to sound.", elem_id="title"
@@ -54,6 +57,9 @@ def build_app(cloner: Cloner, comparer: Comparer) -> gr.Blocks:
             _clone_tab(cloner)
         with gr.Tab("Codec"):
             _codec_tab(comparer)
+        if player is not None:
+            with gr.Tab("WaveNet"):
+                wavenet_tab(player, _told, _files_only)
         gr.Markdown(
             "Clone a voice only with its speaker's consent. Everything stays on this machine, and uploads and results "
             "are deleted when the app stops.",
@@ -63,8 +69,13 @@ def build_app(cloner: Cloner, comparer: Comparer) -> gr.Blocks:
     return app
 
 
-def launch(app: gr.Blocks, host: str, port: int, file_megabytes: int, wait: bool) -> str:
-    """Serve the app, until it is interrupted if ``wait``; returns its address. Raises UserError for a port in use."""
+def launch(
+    app: gr.Blocks, host: str, port: int, file_megabytes: int, wait: bool, sounds: LiveSounds | None = None
+) -> str:
+    """Serve the app and its live ``sounds``, until it is interrupted if ``wait``; returns its address.
+
+    Raises UserError for a port in use.
+    """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         socket.create_server((host, port), family=family).close()  # gradio half launches before it finds a port in use
@@ -83,7 +94,7 @@ def launch(app: gr.Blocks, host: str, port: int, file_megabytes: int, wait: bool
             mcp_server=False,
             enable_monitoring=False,
             max_file_size=file_megabytes * 2**20,
-            app_kwargs={"middleware": [Middleware(LocalFilesOnly)]},
+            app_kwargs={"middleware": [Middleware(LocalFilesOnly), Middleware(ServeLive, sounds or LiveSounds())]},
             theme=theme(),
             css=CSS,
         )
@@ -238,12 +249,23 @@ def _told(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def wrapper(*values):
-        try:
+        with _shown():
             return function(*values)
-        except UserError as error:
-            raise gr.Error(str(error), title="That did not work", print_exception=False) from None
 
-    return wrapper
+    @functools.wraps(function)
+    def each(*values):
+        with _shown():
+            yield from function(*values)
+
+    return each if inspect.isgeneratorfunction(function) else wrapper
+
+
+@contextmanager
+def _shown() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise gr.Error(str(error), title="That did not work", print_exception=False) from None
 
 
 def _files_only(component: gr.Audio) -> gr.Audio:

@@ -17,6 +17,7 @@ from speechgen.losses.perceptual import ListenerLayers, PerceptualConfig, Percep
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import load
 from speechgen.models.tts import TokenTTS, TTSConfig
+from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.stages.locks import hold
 from speechgen.tokenizers.codec import Codec, CodecConfig, build_codec
 from speechgen.training.checkpoint import seed_everything
@@ -26,6 +27,7 @@ from speechgen.training.listener import ListenerTask, ListenerTraining, spoken, 
 from speechgen.training.loop import Task, TrainConfig, train
 from speechgen.training.machine import keep_memory
 from speechgen.training.tts import TTSTask, TTSTraining, build_tts
+from speechgen.training.wavenet import WaveNetTask, WaveNetTraining, with_labels
 
 
 class DataConfig(Config):
@@ -63,7 +65,23 @@ class TTSExperiment(Config):
     initial: Path | None = None
 
 
-EXPERIMENTS = {"listener": ListenerExperiment, "codec": CodecExperiment, "tts": TTSExperiment}
+class WaveNetExperiment(Config):
+    """``model.labels`` names the kinds of label, such as ``{pitch: []}``; the corpus fills in what there is of each."""
+
+    kind: Literal["wavenet"]
+    model: WaveNetConfig = WaveNetConfig()
+    task: WaveNetTask = WaveNetTask()
+    data: DataConfig
+    training: TrainConfig
+    initial: Path | None = None
+
+
+EXPERIMENTS = {
+    "listener": ListenerExperiment,
+    "codec": CodecExperiment,
+    "tts": TTSExperiment,
+    "wavenet": WaveNetExperiment,
+}
 
 
 def read_experiment(path: Path, overrides: list[str]) -> Config:
@@ -88,7 +106,7 @@ def run_experiment(config: Config, exp: Path, device: str | None = None, until: 
     with hold(exp / "config.yaml") if is_first_rank else nullcontext():
         keep_memory()
         seed_everything(config.training.seed)
-        build = {"listener": _listener, "codec": _codec, "tts": _tts}[config.kind]
+        build = {"listener": _listener, "codec": _codec, "tts": _tts, "wavenet": _wavenet}[config.kind]
         config, task, utterances = build(config)
         if is_first_rank:
             save_config(config, exp / "config.yaml")
@@ -137,6 +155,15 @@ def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task, list[Units]]:
     if config.initial is not None:
         _start_from(model, config.initial)
     return config, TTSTraining(model, config.task, units, dev, codec, config.training.seed), units
+
+
+def _wavenet(config: WaveNetExperiment) -> tuple[WaveNetExperiment, Task, list[Example]]:
+    examples, dev = (_examples(dump, config.model.sample_rate) for dump in (config.data.train, config.data.dev))
+    config = config.model_copy(update={"model": with_labels(config.model, examples)})
+    model = build_wavenet(config.model)
+    if config.initial is not None:
+        _start_from(model, config.initial)
+    return config, WaveNetTraining(model, config.task, examples, dev, config.training.seed), examples
 
 
 def _check_codes(config: TTSConfig, codec: Codec, one: Units) -> None:

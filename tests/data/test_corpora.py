@@ -7,7 +7,10 @@ import pytest
 import soundfile
 
 from speechgen.data.kaldi import DataDir, Utterance
+from speechgen.data.labels import chosen_labels, labels_of
+from speechgen.data.shards import read_shards
 from speechgen.data.splits import hold_out
+from speechgen.errors import UserError
 
 
 def put(folder, split, rows, **more):
@@ -183,3 +186,61 @@ def test_a_recording_without_text_is_named(run, tmp_path):
     assert run("data", "import", "folder", "--corpus", tmp_path / "mine", "--out", tmp_path / "out")[0] == 0
     reports = [run("data", "check", tmp_path / "out" / split)[1] for split in ("train", "dev", "test")]
     assert sum("bad: mine-f: has no text" in report for report in reports) == 1
+
+
+def notes(folder, rows):
+    """A corpus of notes by hand; rows: (id, articulation, pitch)."""
+    (folder / "audio").mkdir(parents=True)
+    lines = ["id\tpath\tarticulation\tpitch"]
+    for id, articulation, pitch in rows:
+        soundfile.write(folder / "audio" / f"{id}.flac", 0.1 * np.ones(1600), 16000)
+        lines.append(f"{id}\taudio/{id}.flac\t{articulation}\t{pitch}")
+    (folder / "labels.tsv").write_text("\n".join(lines) + "\n")
+
+
+def test_notes_are_held_out_by_take_and_keep_their_labels(run, tmp_path):
+    rows = [(f"pizz-{p}_vl1_rr{take}", "pizz", p) for p in ("a1", "c2") for take in range(20)]
+    rows += [(f"pizz-perc1_rr{take}", "pizz", "") for take in range(4)]
+    for take in range(6):
+        rows += [(f"{way}-a1_vl{take}", way, "a1") for way in ("arco", "arco_looped")]
+    notes(tmp_path / "bass", rows)
+    status, out, _ = run("data", "import", "meatbass", "--corpus", tmp_path / "bass", "--out", tmp_path / "out")
+    splits = read(tmp_path / "out")
+    assert status == 0 and {split: len(part) for split, part in splits.items()} == {"train": 42, "dev": 7, "test": 7}
+    labels = {split: {tuple(sorted(one.extras.items())) for one in part} for split, part in splits.items()}
+    assert labels["test"] <= labels["train"]
+    assert (("utt2articulation", "pizz"), ("utt2pitch", "none")) in labels["test"]
+    takes = {split: {one.id.replace("_looped", "") for one in part} for split, part in splits.items()}
+    assert not takes["train"] & (takes["dev"] | takes["test"]) and not takes["dev"] & takes["test"]
+    assert all(one.path.exists() and one.id.startswith("meatbass-") for one in splits["test"])
+    assert run("data", "check", tmp_path / "out" / "train")[0] == 0
+    assert run("dump", "audio", tmp_path / "out" / "test", tmp_path / "dump")[0] == 0
+    dumped = {one.id: chosen_labels(one, ["pitch", "articulation"]) for one in read_shards(tmp_path / "dump")}
+    assert dumped == {
+        one.id: {"pitch": one.extras["utt2pitch"], "articulation": one.extras["utt2articulation"]}
+        for one in splits["test"]
+    }
+
+
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        (None, "labels.tsv: no such file.*holds labels.tsv and audio/"),
+        ("id\tpath\tpitch\nx\taudio/x.flac\ta1\n", "expected tab-separated columns id, path, articulation, pitch"),
+        ("id\tpath\tarticulation\tpitch\nx\taudio/x.flac\n", "expected tab-separated columns"),
+        ("id\tpath\tarticulation\tpitch\nx\taudio/x.flac\tpizz\ta1\n", "at least 3 takes"),
+    ],
+)
+def test_notes_without_a_usable_list_are_told(run, tmp_path, content, told):
+    (tmp_path / "bass").mkdir()
+    if content:
+        (tmp_path / "bass/labels.tsv").write_text(content)
+    status, _, err = run("data", "import", "meatbass", "--corpus", tmp_path / "bass", "--out", tmp_path / "out")
+    assert status == 2 and re.search(told, err) and err.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+def test_a_label_that_an_utterance_lacks_is_told(tmp_path):
+    kim = Utterance("kim-1", tmp_path, "Hello.", "kim", "en", {"spk2gender": "f"})
+    assert labels_of(kim) == {"speaker": "kim", "language": "en", "gender": "f"}
+    with pytest.raises(UserError, match="kim-1: has no label 'pitch' .*utt2pitch.*known: gender, language, speaker"):
+        chosen_labels(kim, ["speaker", "pitch"])

@@ -13,7 +13,7 @@ class Model(Config):
     head: HeadConfig
 
 
-UNITS = {"flow": torch.randn(3, 5), "categorical": torch.randint(7, (3, 2)), "depth": torch.randint(7, (3, 2))}
+UNITS = {"flow": torch.randn(3, 5)} | {kind: torch.randint(7, (3, 2)) for kind in ("categorical", "depth", "logistics")}
 
 
 @pytest.mark.parametrize("kind", UNITS)
@@ -31,7 +31,7 @@ def test_every_kind_is_built_and_speaks_the_interface(kind: str) -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(UserError, match="unknown key"):
         make_config(Model, {"head": {"kind": "flow", "widht": 3}})
-    with pytest.raises(UserError, match="'flow', 'categorical', 'depth'"):
+    with pytest.raises(UserError, match="'flow', 'categorical', 'depth', 'logistics'"):
         make_config(Model, {"head": {"kind": "flwo"}})
     with pytest.raises(UserError, match="width 10 does not divide into 4 heads"):
         make_config(Model, {"head": {"kind": "depth", "width": 10}})

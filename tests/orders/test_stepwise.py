@@ -8,6 +8,7 @@ from speechgen.heads.base import build_head
 from speechgen.heads.categorical import CategoricalHeadConfig
 from speechgen.heads.depth import DepthHeadConfig
 from speechgen.heads.flow import FlowHeadConfig
+from speechgen.heads.logistics import LogisticsHeadConfig
 from speechgen.nn.transformer import Transformer, TransformerConfig
 from speechgen.orders.base import build_order
 from speechgen.orders.delay import DelayConfig
@@ -23,6 +24,7 @@ TRIPLES = {
     "codes, delay, depth": (CODEBOOKS, DelayConfig(delays=(0, 2, 1)), DepthHeadConfig(width=16, layers=1, heads=2)),
     "codes, flat, categorical": (CODEBOOKS, FlatRasterConfig(), CategoricalHeadConfig()),
     "one code, raster, categorical": (1, RasterConfig(), CategoricalHeadConfig()),
+    "one code, raster, logistics": (1, RasterConfig(), LogisticsHeadConfig(mixtures=3)),
 }
 
 

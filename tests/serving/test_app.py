@@ -11,11 +11,14 @@ import pytest
 
 from speechgen.audio.files import read_audio
 from speechgen.errors import UserError
+from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.serving import app as serving_app
 from speechgen.serving.clone import Cloner
 from speechgen.serving.comparison import Comparer
 from speechgen.serving.limits import Limits
+from speechgen.serving.live import PATH, LiveSounds
 from speechgen.serving.synthesiser import Synthesiser
+from speechgen.serving.wavenet_tab import Player
 
 
 class Page:
@@ -63,8 +66,12 @@ def page(tiny_models: Path) -> Iterator[Page]:
         patch.setenv("NO_PROXY", "127.0.0.1")
         synthesiser = Synthesiser.load(tiny_models / "tts")
         cloner = Cloner(synthesiser, folder, Limits(text_characters=60))
-        app = serving_app.build_app(cloner, Comparer(synthesiser.codec, "tiny", folder))
-        address = serving_app.launch(app, "127.0.0.1", free_port(), file_megabytes=1, wait=False)
+        sounds = LiveSounds()
+        sizes = {"layers": 2, "cycle": 2, "residual": 8, "skip": 8, "hidden": 16, "condition": 6}
+        wavenet = build_wavenet(WaveNetConfig(**sizes, labels={"pitch": ["a", "b"]})).eval()
+        player = Player(wavenet, "toy", folder, sounds)
+        app = serving_app.build_app(cloner, Comparer(synthesiser.codec, "tiny", folder), player)
+        address = serving_app.launch(app, "127.0.0.1", free_port(), file_megabytes=1, wait=False, sounds=sounds)
         page = Page(app, address, folder, contacted)
         yield page
         page.client.close()
@@ -113,6 +120,17 @@ def test_a_recording_is_compared(page: Page, prompt_file: Path) -> None:
     assert "kbit/s" in report and table["data"]
     for file in (original, decoded, picture):
         assert len(page.client.get(file["url"]).content) > 1000
+
+
+def test_a_wavenet_plays(page: Page) -> None:
+    done = page.press("play_wavenet", None, 0.5, 1.0, 1, "a")
+    assert done["success"], done
+    _, report, picture, saved = done["output"]["data"]
+    assert "x** real time" in report and len(page.client.get(picture["value"]["url"]).content) > 1000
+    assert len(page.client.get(saved["value"]["url"]).content) == 44 + 2 * 8000
+    assert page.get(f"{PATH}passwd").status_code == 404
+    refused = page.press("play_wavenet", None, 0.0, 1.0, 1, "a")
+    assert not refused["success"] and "less than minimum value 0.5" in refused["output"]["error"]
 
 
 @pytest.mark.parametrize(
