@@ -52,7 +52,7 @@ def generate(
     from speechgen.evaluation.generate import code_all
     from speechgen.evaluation.recordings import find_recordings
 
-    rates = _rates(kbps)
+    rates = bitrates(kbps)
     recordings = find_recordings(source, limit)
     others, absent = make_baselines(baselines, rates)
     for name, reason in absent.items():
@@ -143,7 +143,7 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _rates(text: str) -> list[float]:
+def bitrates(text: str) -> list[float]:
     from speechgen.errors import UserError
 
     try:

@@ -104,7 +104,7 @@ def generate_set(
 
     Example: speechgen wavenet generate-set exp/wavenet data/test --train dump/train --out exp/wavenet/generate
     """
-    from speechgen.cli.codec import _rates
+    from speechgen.cli.codec_eval import bitrates
     from speechgen.cli.progress import progress_bar
     from speechgen.evaluation.bits import load_wavenet
     from speechgen.evaluation.coding import codec_systems, model_name
@@ -118,7 +118,7 @@ def generate_set(
     network = load_wavenet(model)
     others = []
     if network.config.mel:
-        others = [GriffinLim(network), *(codec_systems(codec, _rates(kbps)) if codec else [])]
+        others = [GriffinLim(network), *(codec_systems(codec, bitrates(kbps)) if codec else [])]
     bits = bit_systems(model, baseline, train)
     facts = {"model": model_name(model), **model_facts(model)}
     with progress_bar("generate", len(recordings.utterances) * (len(others) + 2)) as advance:

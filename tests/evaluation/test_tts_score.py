@@ -12,7 +12,7 @@ from speechgen.cli import tts as verbs
 from speechgen.data.kaldi import DataDir, Utterance
 from speechgen.errors import UserError
 from speechgen.evaluation import tts_score
-from speechgen.evaluation.logs import read_json
+from speechgen.evaluation.logs import ScoreLog, read_json
 from speechgen.evaluation.tts_results import write_tts_results
 from speechgen.evaluation.tts_score import closer_to_own, error_rates, score_speech, speed, targets
 
@@ -179,7 +179,7 @@ def test_silence_counts_every_word_as_lost(generated, report, tmp_path):
     shutil.copytree(generated, silent)
     write_audio(silent / "north-anna-0.wav", torch.zeros(RATE), RATE)
     score_speech(silent)
-    speech = read_json(silent / "scores.json")["north-anna-0"]["scores"]["speech"]
+    speech = ScoreLog(silent / "scores.jsonl").lines["north-anna-0"]["scores"]["speech"]
     assert speech["errors"]["pocketsphinx"]["word_errors"] == 4
     assert speech["sim"] is None and speech["dnsmos"] is None
 
