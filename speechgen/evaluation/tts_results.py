@@ -5,7 +5,7 @@ from pathlib import Path
 from speechgen.evaluation.logs import write_text
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.results import page, short_path, table, with_interval
-from speechgen.evaluation.tts_score import UNDERSTOOD, VERSIONS
+from speechgen.evaluation.tts_report import UNDERSTOOD, VERSIONS
 
 NAMES = {"speech": "speech", "recording": "recordings", "resynthesis": "recordings through the codec"}
 NOTES = (

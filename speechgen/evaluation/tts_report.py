@@ -1,0 +1,143 @@
+"""What the scores of a voice amount to: by corpus and recogniser, with intervals, beside what a good voice reaches."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+
+from speechgen.evaluation.recognisers import PocketSphinx
+from speechgen.evaluation.statistics import mean_estimate, ratio_estimate
+
+VERSIONS = ("speech", "recording", "resynthesis")
+UNDERSTOOD = 0.5  # error rate of the recordings above which a recogniser's opinion of a corpus says nothing
+MOST_WER_RATIO, LEAST_CLOSER, LEAST_X_REAL_TIME = 1.25, 0.8, 3.0  # what a good voice reaches
+
+Scores = dict[str, dict]  # of one utterance: by version its errors by recogniser, dnsmos, sim and sim_other
+
+
+def corpus_line(corpus: str, names: list[str], lines: dict[str, dict], scores: dict[str, Scores]) -> dict:
+    """What the report says of one corpus."""
+    scored = {name: scores[name] for name in names if name in scores}
+    timed = [lines[name] for name in names if "failed" not in lines[name]]
+    line = {
+        "name": corpus,
+        "languages": sorted({lines[name]["language"] for name in names}),
+        "speakers": len({lines[name]["speaker"] for name in names}),
+        "n": len(scored),
+        "failed": len(names) - len(scored),
+        "recognisers": {},
+        "closer": closer_to_own(lines, scored),
+        **speed(timed),
+    }
+    for key in ("dnsmos", "sim", "sim_other"):
+        line[key] = {version: _mean(one[version][key] for one in scored.values()) for version in VERSIONS}
+    for recogniser in dict.fromkeys(name for one in scored.values() for name in one["recording"]["errors"]):
+        line["recognisers"][recogniser] = error_rates(recogniser, list(scored.values()))
+    return line
+
+
+def error_rates(recogniser: str, scores: list[Scores]) -> dict:
+    """Error rates of each version, and as a multiple of the recordings'.
+
+    Words and characters for pocketsphinx; characters only for a listener, which knows no words. Where a recogniser
+    does not understand the recordings, what it makes of speech says nothing: ``understands`` is then False, and only
+    the rates of the recordings are told.
+    """
+    counted = [one for one in scores if recogniser in one["recording"]["errors"]]
+    kinds = _kinds(recogniser)
+
+    def column(version: str, key: str) -> list[int]:
+        return [one[version]["errors"][recogniser][key] for one in counted]
+
+    line: dict = {"n": len(counted), "understands": understands(recogniser, counted)}
+    versions = VERSIONS if line["understands"] else ("recording",)
+    for kind, (errors, units) in kinds.items():
+        line[kind] = {v: ratio_estimate(column(v, errors), column(v, units)).to_json() for v in versions}
+    if not line["understands"]:
+        return line
+    first, (errors, _) = next(iter(kinds.items()))
+    line[f"{first}_ratio"] = {
+        version: _paired_ratio(column(version, errors), column("recording", errors))
+        for version in ("speech", "resynthesis")
+    }
+    return line
+
+
+def understands(recogniser: str, scores: Iterable[Scores]) -> bool:
+    """Whether a recogniser gets most of the recordings right, in the first unit that it knows."""
+    errors, units = next(iter(_kinds(recogniser).values()))
+    heard = [found for one in scores if (found := one["recording"]["errors"].get(recogniser))]
+    return sum(one[errors] for one in heard) <= UNDERSTOOD * sum(one[units] for one in heard)
+
+
+def _kinds(recogniser: str) -> dict[str, tuple[str, str]]:
+    """The rates that a recogniser is good for, each with its errors and its units."""
+    kinds = {"cer": ("character_errors", "characters")}
+    return {"wer": ("word_errors", "words"), **kinds} if recogniser == PocketSphinx.name else kinds
+
+
+def closer_to_own(lines: dict[str, dict], scores: dict[str, Scores]) -> dict | None:
+    """The share of speakers whose speech is on average nearer to their own recordings than to another speaker's.
+
+    A speaker in whose speech no voice was found counts as not nearer. None where there is no other speaker.
+    """
+    of_speaker: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for name, one in scores.items():
+        pair = one["speech"]["sim"], one["speech"]["sim_other"]
+        comparable = one["recording"]["sim"] is not None and one["recording"]["sim_other"] is not None
+        if comparable:
+            of_speaker[lines[name]["speaker"]].append(pair if None not in pair else (0.0, 0.0))
+    means = [np.mean(pairs, axis=0) for pairs in of_speaker.values()]
+    if not means:
+        return None
+    return {**mean_estimate([float(own > other) for own, other in means]).to_json(), "n": len(means)}
+
+
+def speed(lines: Iterable[dict]) -> dict:
+    """Seconds of speech per second of compute, and the median of seconds to first audio."""
+    lines = list(lines)
+    if not lines:
+        return {"x_real_time": None, "first_audio": None}
+    compute = sum(line["seconds"] / line["x_real_time"] for line in lines)
+    return {
+        "x_real_time": sum(line["seconds"] for line in lines) / compute,
+        "first_audio": float(np.median([line["first_audio"] for line in lines])),
+    }
+
+
+def targets(corpora: list[dict], together: dict) -> list[dict]:
+    """What a good voice reaches, beside what was measured."""
+    lines = []
+    for corpus in corpora:
+        heard = corpus["recognisers"].get(PocketSphinx.name)
+        if heard and heard["understands"] and heard["wer_ratio"]["speech"]:
+            ratio = heard["wer_ratio"]["speech"]
+            what = f"{corpus['name']}: word error rate of speech / of recordings ({PocketSphinx.name})"
+            lines.append(_target(what, "at most", MOST_WER_RATIO, ratio, corpus["n"]))
+    if together["closer"]:
+        share = together["closer"]
+        what = "speakers whose speech is closer to them than to a random other"
+        lines.append(_target(what, "at least", LEAST_CLOSER, share, share["n"]))
+    if together["x_real_time"]:
+        measured = {"mean": together["x_real_time"], "ci95": None}
+        count = sum(corpus["n"] for corpus in corpora)
+        lines.append(_target("x real time", "at least", LEAST_X_REAL_TIME, measured, count))
+    return lines
+
+
+def _target(what: str, bound: str, value: float, measured: dict, count: int) -> dict:
+    met = measured["mean"] <= value if bound == "at most" else measured["mean"] >= value
+    return {"what": what, "bound": bound, "target": value, "measured": measured, "n": count, "met": met}
+
+
+def _mean(values: Iterable[float | None]) -> dict | None:
+    known = [value for value in values if value is not None]
+    return mean_estimate(known).to_json() if known else None
+
+
+def _paired_ratio(errors: list[int], recorded: list[int]) -> dict | None:
+    """Errors as a multiple of the recordings', utterances drawn with both; None where those have next to none."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        estimate = ratio_estimate(errors, recorded)
+    finite = np.isfinite([estimate.mean, estimate.low, estimate.high]).all()
+    return estimate.to_json() if finite else None
