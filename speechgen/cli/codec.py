@@ -137,7 +137,7 @@ def info(
     from speechgen.models.load import folder_of
     from speechgen.tokenizers.sgc import SgcReader, open_sgc
 
-    if (folder_of(file) / "config.yaml").exists():
+    if folder_of(file).is_dir():
         _describe(file)
         return
     with nullcontext(sys.stdin.buffer) if file == "-" else open_sgc(file) as opened:

@@ -16,6 +16,7 @@ from speechgen.models.tts import TokenTTS, TTSConfig
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.tokenizers.codec import CodecConfig, build_codec
 from speechgen.tokenizers.entropy import FILE, EntropyModel
+from speechgen.tokenizers.foreign import load_foreign
 from speechgen.training.checkpoint import list_checkpoints, load_weights
 
 WEIGHTS = "model.safetensors"  # of a larger model the first part; model-2.safetensors and so on hold the rest
@@ -29,11 +30,14 @@ def shipped() -> list[str]:
 
 
 def load(model: str | Path) -> nn.Module:
-    """A model by the name it is shipped under, or by its folder, or by the folder of its training run.
+    """A model by the name it is shipped under, or by its folder, or by the folder of its training run, or a codec
+    by the folder that transformers saved it in.
 
     Returned ready to use (averaged weights, evaluation mode). Raises UserError for an unknown name or damaged files.
     """
     folder = folder_of(model)
+    if (folder / "config.json").exists() and not (folder / "config.yaml").exists():
+        return load_foreign(folder).eval().requires_grad_(False)
     if not (folder / "config.yaml").exists():
         raise UserError(
             f"{model}: no model of that name and no folder with a config.yaml{nearest(str(model), shipped())}"

@@ -110,6 +110,11 @@ def decode_stream(codec: Codec, units: Iterable[Tensor], kind: str) -> Iterator[
     """Units (B, n, C) latents or (B, n, K) codes, as they come, to waves (B, 1, samples): together what decoding all
     of them at once gives."""
     state = None
+    if not codec.streams:
+        whole = torch.cat(list(units), dim=1)
+        tokens = Tokens(whole.transpose(1, 2), "discrete")
+        yield codec.decode_latents(whole) if kind == "latents" else codec.decode(tokens)
+        return
     for group in _groups(units):
         state = codec.initial_state(len(group)) if state is None else state
         if kind == "latents":

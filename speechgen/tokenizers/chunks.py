@@ -15,7 +15,14 @@ SECONDS = 10.0
 def encode_stream(
     codec: Codec, pieces: Iterable[Tensor], codebooks: int | None = None, seconds: float = SECONDS
 ) -> Iterator[Tokens]:
-    """Pieces (B, 1, n) of any lengths, one after another, to the tokens that ``codec.encode`` gives for the whole."""
+    """Pieces (B, 1, n) of any lengths, one after another, to the tokens that ``codec.encode`` gives for the whole.
+
+    A codec that cannot stream takes the whole at once after all, here and below.
+    """
+    if not codec.streams:
+        wave = torch.cat(list(pieces), dim=-1)
+        yield codec.encode(wave, codebooks)
+        return
     size = _whole_frames(codec, seconds) * codec.hop
     state, waiting, samples = None, None, 0
     for piece in pieces:
@@ -38,6 +45,10 @@ def encode_stream(
 def decode_stream(codec: Codec, pieces: Iterable[Tokens], seconds: float = SECONDS) -> Iterator[Tensor]:
     """Tokens, one piece after another, to the samples (B, 1, n) that are ready, as ``codec.decode`` of the whole."""
     state = None
+    if not codec.streams:
+        parts = list(pieces)
+        yield codec.decode(Tokens(torch.cat([part.values for part in parts], -1), parts[0].kind))
+        return
     for piece in pieces:
         state = codec.initial_state(len(piece.values)) if state is None else state
         for values in piece.values.split(_whole_frames(codec, seconds), dim=-1):

@@ -14,6 +14,7 @@ from speechgen.nn.seanet import SEANetConfig, SEANetDecoder, SEANetEncoder
 from speechgen.nn.spectral import SpectralConfig, SpectralDecoder, SpectralEncoder
 from speechgen.tokenizers.base import Tokens
 from speechgen.tokenizers.bottleneck import Bottleneck, Quantized
+from speechgen.tokenizers.euclidean import EuclideanConfig, EuclideanQuantizer
 from speechgen.tokenizers.fsq import FiniteScalarQuantizer, FSQConfig
 from speechgen.tokenizers.rvq import ResidualVectorQuantizer, RVQConfig
 from speechgen.tokenizers.vae import VAEConfig, VariationalBottleneck
@@ -25,7 +26,9 @@ def _kind_is_usually(kind: str) -> BeforeValidator:
 
 
 StackConfig = Annotated[SpectralConfig | SEANetConfig, Field(discriminator="kind"), _kind_is_usually("spectral")]
-BottleneckConfig = Annotated[RVQConfig | FSQConfig | VAEConfig, Field(discriminator="kind"), _kind_is_usually("rvq")]
+BottleneckConfig = Annotated[
+    RVQConfig | FSQConfig | VAEConfig | EuclideanConfig, Field(discriminator="kind"), _kind_is_usually("rvq")
+]
 
 
 class CodecConfig(Config):
@@ -53,7 +56,12 @@ def build_codec(config: CodecConfig) -> "Codec":
             raise UserError(f"codec: {name}.window = {part.window} is not a multiple of hop = {config.hop}")
     encoder_class = {"spectral": SpectralEncoder, "seanet": SEANetEncoder}[config.encoder.kind]
     decoder_class = {"spectral": SpectralDecoder, "seanet": SEANetDecoder}[config.decoder.kind]
-    bottlenecks = {"rvq": ResidualVectorQuantizer, "fsq": FiniteScalarQuantizer, "vae": VariationalBottleneck}
+    bottlenecks = {
+        "rvq": ResidualVectorQuantizer,
+        "fsq": FiniteScalarQuantizer,
+        "vae": VariationalBottleneck,
+        "euclidean": EuclideanQuantizer,
+    }
     return Codec(
         config,
         encoder_class(config.width, config.hop, config.encoder),
@@ -82,6 +90,11 @@ class Codec(nn.Module):
     def frame_rate(self) -> float:
         """Latent frames per second, in Hz."""
         return self.sample_rate / self.hop
+
+    @property
+    def streams(self) -> bool:
+        """Whether it codes chunk by chunk; a stack that looks ahead cannot."""
+        return all(getattr(part, "causal", True) for part in (self.encoder, self.decoder))
 
     @property
     def reach(self) -> float:

@@ -3,7 +3,9 @@
 from speechgen.errors import UserError, nearest
 from speechgen.nn.seanet import SEANetConfig
 from speechgen.nn.spectral import SpectralConfig
+from speechgen.nn.windowed import WindowedConfig
 from speechgen.tokenizers.codec import CodecConfig
+from speechgen.tokenizers.euclidean import EuclideanConfig
 from speechgen.tokenizers.rvq import RVQConfig
 
 PRESETS = {
@@ -45,9 +47,44 @@ PRESETS = {
     ),
 }
 
+# The published architectures of others; folders that transformers saved fill them with weights (``foreign.py``).
+_CAUSAL = {"kernel": 7, "past": "mirror", "dilations": (1,), "narrow": 2}
+_ENCODEC = SEANetConfig(channels=32, strides=(2, 4, 5, 8), shortcut=True, lstm=2, **_CAUSAL)
+_DAC = {"strides": (2, 4, 5, 8), "residual_kernel": 7, "narrow": 1, "activation": "snake", "causal": False}
+_MIMI = SEANetConfig(
+    channels=64, strides=(4, 5, 6, 8), dilations=(1,), final_kernel=3, resample=2, transformer=WindowedConfig()
+)
+OTHERS = {
+    "encodec-24k": CodecConfig(
+        sample_rate=24000,
+        hop=320,
+        width=128,
+        encoder=_ENCODEC,
+        decoder=_ENCODEC,
+        bottleneck=EuclideanConfig(codebooks=32),
+    ),
+    "dac-16k": CodecConfig(
+        sample_rate=16000,
+        hop=320,
+        width=1024,
+        encoder=SEANetConfig(channels=64, final_kernel=3, **_DAC),
+        decoder=SEANetConfig(channels=96, final_tanh=True, **_DAC),
+        bottleneck=RVQConfig(codebooks=12, continuous=0.0, start_step=0),
+    ),
+    "mimi-24k": CodecConfig(
+        sample_rate=24000,
+        hop=1920,
+        width=512,
+        encoder=_MIMI,
+        decoder=_MIMI,
+        bottleneck=EuclideanConfig(codebooks=32, codebook_size=2048, code_width=256, apart=1),
+    ),
+}
+
 
 def preset(name: str) -> CodecConfig:
     """The codec config of a name; raises UserError with the nearest name for any other."""
-    if name not in PRESETS:
-        raise UserError(f"no codec preset {name!r}{nearest(name, PRESETS)}")
-    return PRESETS[name]
+    known = {**PRESETS, **OTHERS}
+    if name not in known:
+        raise UserError(f"no codec preset {name!r}{nearest(name, known)}")
+    return known[name]

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from speechgen.audio.resample import resample
 from speechgen.data.shards import Example, read_shards
 from speechgen.data.units import DONE, read_units
 from speechgen.models.align import align
 from speechgen.models.dump import dump_units
 from speechgen.models.load import load, unit_fingerprint
+from speechgen.serving.session import decode_stream
+from speechgen.tokenizers.base import Tokens
 
 
 @pytest.fixture
@@ -80,3 +83,29 @@ def test_audio_at_another_rate_is_resampled_for_each_model(tiny_models):
     example = Example("x", "s", "the lazy dog", "en", 24000, audio)
     (one,) = dump_units(codec, listener, [example], lambda id, reason: pytest.fail(reason))
     assert one.frames == codec.latents(torch.zeros(1, 1, 16000)).shape[1]
+
+
+@pytest.mark.parametrize("family", ["encodec", "dac"])
+def test_a_codec_of_transformers_is_a_tokenizer_too(family, run, dump, tiny_models, tmp_path):
+    import transformers
+
+    torch.manual_seed(0)
+    if family == "encodec":
+        config = transformers.EncodecConfig(num_filters=2, hidden_size=8, codebook_size=16, num_lstm_layers=1)
+        theirs = transformers.EncodecModel(config)
+        for layer in theirs.quantizer.layers:
+            layer.codebook.embed.normal_()
+    else:
+        sizes = {"encoder_hidden_size": 2, "decoder_hidden_size": 16, "downsampling_ratios": [2, 4, 5, 8]}
+        theirs = transformers.DacModel(transformers.DacConfig(**sizes, codebook_size=16, codebook_dim=4))
+    theirs.save_pretrained(tmp_path / family)
+    models = "--codec", tmp_path / family, "--listener", tiny_models / "listener"
+    status, said, _ = run("dump", "units", dump, tmp_path / "units", *models)
+    assert status == 0 and "4 utterances, 0 skipped" in said
+    codec = load(tmp_path / family)
+    for one, example in zip(read_units(tmp_path / "units"), read_shards(dump), strict=True):
+        wave = resample(torch.from_numpy(example.audio / np.float32(32768)), 16000, codec.sample_rate)[None, None]
+        codes = codec.encode(wave).values
+        assert np.array_equal(one.codes, codes[0].T.numpy()) and one.durations.sum() == one.frames
+    spoken = torch.cat(list(decode_stream(codec, codes.transpose(1, 2).split(7, 1), "codes")), -1)
+    torch.testing.assert_close(spoken, codec.decode(Tokens(codes, "discrete")), atol=1e-4, rtol=1e-3)

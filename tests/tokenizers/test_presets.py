@@ -9,6 +9,7 @@ import yaml
 from speechgen.config import make_config
 from speechgen.errors import UserError
 from speechgen.tokenizers.codec import CodecConfig, build_codec
+from speechgen.tokenizers.foreign import FAMILIES
 from speechgen.tokenizers.presets import PRESETS, preset
 
 CONFIGS = Path(__file__).parents[2] / "egs" / "starter" / "codec" / "conf"
@@ -60,3 +61,16 @@ def test_recipes_train_the_presets(name, config):
 def test_an_unknown_preset_names_the_nearest():
     with pytest.raises(UserError, match="'speech-16'; did you mean 'speech-16k'"):
         preset("speech-16")
+
+
+@pytest.mark.parametrize("name, changes", [
+    ("encodec-24k", {}),
+    ("dac-16k", {"downsampling_ratios": [2, 4, 5, 8], "n_codebooks": 12}),
+    ("mimi-24k", {}),
+])  # fmt: skip
+def test_architectures_of_others_are_as_transformers_has_them(name, changes):
+    import transformers
+
+    family = name.partition("-")[0]
+    values = getattr(transformers, f"{family.capitalize()}Config")(**changes).to_dict()
+    assert FAMILIES[family].config(values) == preset(name)
