@@ -136,14 +136,7 @@ def scores(report: dict) -> str:
     if "bits" in report:
         tables = [bits_table(report), *([vocoder_table(report)] if report["systems"] else [])]
         return "\n\n".join([f"{facts}, with 95 % intervals:", *tables])
-    if "slices" in report:
-        header = ["test data", "n", "failed", "phoneme errors, %", "CER, %", "speakers, %"]
-        keys = ("phoneme_error", "cer", "speaker_accuracy")
-        rows = [
-            [one["name"], str(one["n"]), str(one["failed"]), *(with_interval(percent(one[key]), 1) for key in keys)]
-            for one in report["slices"]
-        ]
-    elif "systems" in report:
+    if "systems" in report:
         metrics = report["metrics"]
         header = ["system", "kbit/s", "n", "failed", *(REPORTED[name].title for name in metrics)]
         rows = [
@@ -155,6 +148,13 @@ def scores(report: dict) -> str:
                 *(with_interval(one[name], DIGITS[name]) for name in metrics),
             ]
             for one in report["systems"]
+        ]
+    elif "slices" in report:  # a listener; a codec has them too
+        header = ["test data", "n", "failed", "phoneme errors, %", "CER, %", "speakers, %"]
+        keys = ("phoneme_error", "cer", "speaker_accuracy")
+        rows = [
+            [one["name"], str(one["n"]), str(one["failed"]), *(with_interval(percent(one[key]), 1) for key in keys)]
+            for one in report["slices"]
         ]
     else:
         header = ["test data", "n", "failed", "SIM own", "SIM other", "DNSMOS"]

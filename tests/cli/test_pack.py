@@ -53,6 +53,7 @@ REPORTS = {
             {"name": "ours-3k", "kbps": 3.1, "n": 60, "failed": 0, "pesq_wb": ESTIMATE, "stoi": None},
             {"name": "recording", "kbps": None, "n": 0, "failed": 60, "pesq_wb": None, "stoi": None},
         ],
+        "slices": [{"slice": "speaker", "value": "a"}],
     },
     "listener": {
         "source": "data/test",
