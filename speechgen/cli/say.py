@@ -36,7 +36,12 @@ def say(
 
     Example: speechgen say "Good morning to you all." --prompt me.wav --transcript "My name is Ann." -o out.wav
     """
+    # What can be known without torch is told before it is loaded.
     written = read_text(text, file)
+    if not written.strip():
+        raise UserError("the text is empty; give at least one word")
+    if prompt and not prompt.is_file():
+        raise UserError(f"{prompt}: no such file; check the path of the prompt")
     if prompt and voice:
         raise UserError("give --prompt or --voice, not both")
     if transcript and not prompt:
