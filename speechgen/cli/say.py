@@ -40,12 +40,12 @@ def say(
     written = read_text(text, file)
     if not written.strip():
         raise UserError("the text is empty; give at least one word")
-    if prompt and not prompt.is_file():
-        raise UserError(f"{prompt}: no such file; check the path of the prompt")
     if prompt and voice:
         raise UserError("give --prompt or --voice, not both")
     if transcript and not prompt:
         raise UserError("--transcript is what a --prompt says: give both")
+    if prompt and not prompt.is_file():
+        raise UserError(f"{prompt}: no such file; check the path of the prompt")
     targets = [out] if takes == 1 else [out.with_stem(f"{out.stem}-{take + 1}") for take in range(takes)]
 
     from speechgen.audio.files import writable, write_audio
