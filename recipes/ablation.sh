@@ -13,6 +13,8 @@ parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
+device=() # variants are trained one after the other, on one accelerator at most
+((ngpu > 0)) || device=(--device cpu)
 
 step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to data -- \
   "${prepare[@]}" ${corpus:+--corpus "$corpus"} --out data
@@ -23,7 +25,7 @@ also -- speechgen dump audio data/dev dump/dev --sample_rate "$sample_rate" --nj
 
 step 3 ablate "dump/, data/test -> $exp/: runs, curves, report; ABLATION.md" \
   from "$config" dump data/test to "$exp/curves.csv" "$exp/generate/report.json" ABLATION.md -- \
-  "${launch[@]}" speechgen codec ablate "$config" data/test --out "$exp" --kbps "$kbps" --baselines "$baselines" \
-  ${limit:+--limit "$limit"} --nj "$nj" --results ABLATION.md "${overrides[@]/#/--set=}"
+  speechgen codec ablate "$config" data/test --out "$exp" --kbps "$kbps" --baselines "$baselines" \
+  ${limit:+--limit "$limit"} --nj "$nj" --results ABLATION.md "${device[@]}" "${overrides[@]/#/--set=}"
 
 run_steps "$exp"
