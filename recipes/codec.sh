@@ -7,6 +7,7 @@ option config conf/codec.yaml "experiment to train" path
 option refine "" "a second experiment, which goes on from the weights of the first" path
 option set "" "config keys to override, e.g. 'training.steps=100 task.batch=8'"
 option sample_rate 16000 "rate of the dump, in Hz" number
+option max_bad "" "share of recordings that may be bad and are left out (0.05)"
 option kbps 1.5,3,6 "bitrates to score at, in kbit/s"
 option baselines opus,codec2 "codecs to score beside it"
 option name "" "what the packed model is called (else: as its experiment)"
@@ -16,13 +17,17 @@ parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
+bad=(${max_bad:+--max_bad "$max_bad"})
 
 step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to data -- \
   "${prepare[@]}" ${corpus:+--corpus "$corpus"} --out data
+if [[ ${check:-false} == true ]]; then # run.sh asks for it where nobody knows the recordings yet
+  for split in train dev test; do also -- speechgen data check "data/$split" "${bad[@]}" --nj "$nj"; done
+fi
 
 step 2 dump "data/ -> dump/: audio at one rate, in shards" from data to dump/train dump/dev -- \
-  speechgen dump audio data/train dump/train --sample_rate "$sample_rate" --nj "$nj"
-also -- speechgen dump audio data/dev dump/dev --sample_rate "$sample_rate" --nj "$nj"
+  speechgen dump audio data/train dump/train --sample_rate "$sample_rate" "${bad[@]}" --nj "$nj"
+also -- speechgen dump audio data/dev dump/dev --sample_rate "$sample_rate" "${bad[@]}" --nj "$nj"
 
 step 3 train "dump/ -> $exp/: checkpoints, tensorboard" \
   from "$config" ${refine:+"$refine"} dump to "$exp/checkpoints" "$exp/config.yaml" -- \

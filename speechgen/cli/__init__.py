@@ -9,6 +9,7 @@ import typer
 from speechgen.cli import (
     bench,
     codec,
+    codec_ablate,
     codec_eval,
     codec_tools,
     data,
@@ -40,6 +41,7 @@ codec.app.command()(codec_eval.score)
 codec.app.command("eval")(codec_eval.evaluate)
 codec.app.command()(codec_tools.fit_entropy)
 codec.app.command()(codec_tools.export)
+codec.app.command()(codec_ablate.ablate)
 for family in (data, dump, codec, listener, tts, wavenet, voice, bench):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 

@@ -15,7 +15,8 @@ Kbps = Annotated[str, typer.Option(help="Bitrates in kbit/s, comma-separated.")]
 Baselines = Annotated[
     str,
     typer.Option(
-        help="Compare with opus, opusenc, codec2 (at one bitrate: opus:12), encodec:FOLDER, dac:FOLDER, mimi:FOLDER."
+        help="Compare with opus, opusenc, codec2 (at one bitrate: opus:12), encodec:FOLDER, dac:FOLDER, mimi:FOLDER, "
+        "speechgen:MODEL."
     ),
 ]
 Metrics = Annotated[str, typer.Option(help="Metrics, comma-separated; empty: all.")]

@@ -18,7 +18,8 @@ def import_(
         str,
         typer.Argument(
             help="speechocean762, kathleen, kerstin, starter (these three), fsdd or meatbass; "
-            "kaldi (train/ dev/ test/), folder (a.wav beside a.txt) or manifest (Lhotse) for your own."
+            "kaldi (train/ dev/ test/), folder (a.wav beside a.txt), recordings (without texts) or "
+            "manifest (Lhotse) for your own."
         ),
     ],
     corpus: Annotated[Path, typer.Option(help="Folder of the corpus; for starter the folder that holds all three.")],

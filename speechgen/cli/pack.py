@@ -13,6 +13,9 @@ def pack(
     half: Annotated[bool, typer.Option("--half", help="Store weights in 16 bits: half the size.")] = False,
     licence: Annotated[str, typer.Option(help="Licence of the weights, such as CC-BY-4.0.")] = "",
     note: Annotated[str, typer.Option(help="A sentence or two for the end of the card.")] = "",
+    discriminators: Annotated[
+        bool, typer.Option(help="Keep a codec's discriminators, for fine-tuning; nothing else loads them.")
+    ] = True,
 ) -> None:
     """Write a model folder from a run: the averaged weights, the config, and a card with data, cost and scores.
 
@@ -26,6 +29,7 @@ def pack(
     from speechgen.models.load import load, load_entropy, save_model
     from speechgen.tokenizers.entropy import FILE
     from speechgen.training.checkpoint import list_checkpoints
+    from speechgen.training.opponents import KEPT, keep_discriminators
 
     if not list_checkpoints(exp):
         raise UserError(f"{exp}: is no training run with a checkpoint; name the folder given to 'train --exp'")
@@ -46,5 +50,9 @@ def pack(
     save_model(out, module.config, module, card.to_markdown(), half)
     if coder := load_entropy(exp):
         coder.save(out / FILE)
+    if not discriminators:
+        (out / KEPT).unlink(missing_ok=True)
+    elif keep_discriminators(exp, out, half):
+        typer.echo(f"{out / KEPT}: {(out / KEPT).stat().st_size / MEGA:.1f} MB, for fine-tuning only")
     scored = "" if report.exists() else "; no scores, run the stages generate and score first"
     typer.echo(f"{out}: {card.parameters / MEGA:.2f} M parameters, {card.size / MEGA:.1f} MB{scored}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from speechgen.data.kaldi import DataDir, Utterance
 from speechgen.data.notes import meatbass
-from speechgen.data.own import folder, kaldi
+from speechgen.data.own import folder, kaldi, recordings
 from speechgen.data.splits import Splits, hold_out
 from speechgen.errors import UserError, nearest
 
@@ -15,8 +15,8 @@ from speechgen.errors import UserError, nearest
 def prepare(name: str, corpus: str | Path, out: str | Path, language: str = "en") -> dict[str, DataDir]:
     """Write ``out``/train, dev and test for a known corpus lying in the folder ``corpus``; returns them by name.
 
-    ``starter`` joins speechocean762, kathleen and kerstin, which lie side by side in ``corpus``. ``kaldi`` and
-    ``folder`` take a corpus of the user's own, in ``language`` where it does not say.
+    ``starter`` joins speechocean762, kathleen and kerstin, which lie side by side in ``corpus``. ``kaldi``,
+    ``folder`` and ``recordings`` take a corpus of the user's own, in ``language`` where it does not say.
     Utterance ids begin with the speaker id, and both are unique across all corpora.
     Raises UserError for an unknown name or a folder without the corpus.
     """
@@ -82,7 +82,7 @@ CORPORA: dict[str, Callable[[Path], Splits]] = {
     "meatbass": meatbass,
     "starter": starter,
 }
-OWN: dict[str, Callable[[Path, str], Splits]] = {"kaldi": kaldi, "folder": folder}
+OWN: dict[str, Callable[[Path, str], Splits]] = {"kaldi": kaldi, "folder": folder, "recordings": recordings}
 
 
 def _read(corpus: Path, split: str, language: str) -> list[Utterance]:

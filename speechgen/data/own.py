@@ -1,14 +1,21 @@
-"""Prepare steps for a corpus of the user's own: Kaldi directories, or a folder of recordings with their texts."""
+"""Prepare steps for a corpus of the user's own: Kaldi directories, or a folder of recordings with or without texts."""
 
+from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 
+from speechgen.audio.checks import inspect_audio
 from speechgen.audio.containers import EXTENSIONS
-from speechgen.data.kaldi import DataDir, Utterance
+from speechgen.audio.files import AudioError, read_audio_info
+from speechgen.data.kaldi import DataDir, Segment, Utterance
 from speechgen.data.splits import Splits, hold_out
 from speechgen.data.tables import c_order
 from speechgen.errors import UserError
 
 SUFFIXES = frozenset(suffix for suffixes in EXTENSIONS.values() for suffix in suffixes)
+PIECE_SECONDS = 20.0  # what longer recordings without texts are cut into
+NO_LANGUAGE = "zxx"  # ISO 639-2: no linguistic content, or none that anyone wrote down
+LONGEST_SECONDS = 100 * 3600.0  # a header that states more does not know
 
 
 def kaldi(corpus: Path, language: str) -> Splits:
@@ -29,20 +36,63 @@ def folder(corpus: Path, language: str) -> Splits:
     The folder right below ``corpus`` names the speaker; recordings in ``corpus`` itself are one speaker's.
     A recording without text gets an empty one, which the checks name, skip and count.
     """
-    utterances: dict[str, Utterance] = {}
-    paths = [path for path in sorted(corpus.rglob("*")) if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
-    for path in paths:
+    found = _recordings_below(corpus, "put each with its text there (a.wav, a.txt)")
+    utterances = [Utterance(id, path, _text_beside(path), speaker, language) for id, (path, speaker) in found.items()]
+    if not any(utterance.text for utterance in utterances):
+        path = min(path for path, _ in found.values())
+        raise UserError(
+            f"--corpus {corpus}: {path} has no {path.stem}.txt; put each text beside its recording, "
+            "or import 'recordings', which a codec can learn from"
+        )
+    return _complete({"train": utterances})
+
+
+def recordings(corpus: Path, language: str) -> Splits:
+    """Recordings of any sound anywhere below ``corpus``, for models that need no text, such as a codec.
+
+    Long ones become pieces of about 20 s. Speakers are named as by ``folder``. Since Kaldi wants a text, each has its
+    own id as text, in no language (zxx). Pieces of one recording stay together where there are recordings enough.
+    """
+    found = _recordings_below(corpus, "put some there (wav, flac, mp3, ogg and so on)")
+    utterances = [
+        Utterance(piece_id, path, piece_id, speaker, NO_LANGUAGE, {}, piece)
+        for id, (path, speaker) in found.items()
+        for piece_id, piece in _pieces(id, path)
+    ]
+    few = len(found) < 10
+    return _complete({"train": utterances}, lambda utterance: utterance.id if few else str(utterance.path))
+
+
+def _recordings_below(corpus: Path, way_out: str) -> dict[str, tuple[Path, str]]:
+    """(path, speaker) of each recording by its id, in the C locale's order; raises UserError when there are none."""
+    found: dict[str, tuple[Path, str]] = {}
+    for path in sorted(corpus.rglob("*")):
+        if path.suffix.lower() not in SUFFIXES or path.name[0] == "." or not path.is_file():
+            continue
         inner = path.relative_to(corpus).with_suffix("").parts
         speaker = _word(inner[0] if len(inner) > 1 else corpus.resolve().name)
         id = "-".join([speaker, *map(_word, inner[1:] if len(inner) > 1 else inner)])
-        if id in utterances:
-            raise UserError(f"{path}: would be {id}, as {utterances[id].path} is; rename one of them")
-        utterances[id] = Utterance(id, path, _text_beside(path), speaker, language)
-    if not utterances:
-        raise UserError(f"--corpus {corpus}: holds no recordings; put each with its text there (a.wav, a.txt)")
-    if not any(utterance.text for utterance in utterances.values()):
-        raise UserError(f"--corpus {corpus}: {paths[0]} has no {paths[0].stem}.txt; put each text beside its recording")
-    return _complete({"train": [utterances[id] for id in sorted(utterances, key=c_order)]})
+        if id in found:
+            raise UserError(f"{path}: would be {id}, as {found[id][0]} is; rename one of them")
+        found[id] = path, speaker
+    if not found:
+        raise UserError(f"--corpus {corpus}: holds no recordings; {way_out}")
+    return {id: found[id] for id in sorted(found, key=c_order)}
+
+
+def _pieces(id: str, path: Path) -> list[tuple[str, Segment]]:
+    """A recording in pieces of equal length, each with an id; one that cannot be read is one piece, for the checks."""
+    try:
+        seconds = read_audio_info(path).seconds
+        if seconds > LONGEST_SECONDS:  # streamed FLAC
+            seconds = inspect_audio(path).seconds
+    except AudioError:
+        seconds = 1.0
+    count = max(1, ceil(seconds / PIECE_SECONDS))
+    # To the millisecond, which files in text hold exactly; rounded down, so that the last one ends in time.
+    edges = [int(1000 * seconds * number / count) / 1000 for number in range(count + 1)]
+    names = [id] if count == 1 else [f"{id}-{number:05d}" for number in range(count)]
+    return [(name, Segment(id, edges[i], max(edges[i + 1], edges[i] + 0.001))) for i, name in enumerate(names)]
 
 
 def _text_beside(path: Path) -> str:
@@ -55,14 +105,14 @@ def _text_beside(path: Path) -> str:
         raise UserError(f"{text_path}: not UTF-8 text; convert it with iconv") from None
 
 
-def _complete(splits: Splits) -> Splits:
-    """Hold out of train what is missing of dev and test: a tenth of train each, at most 40 utterances."""
+def _complete(splits: Splits, sentence_of: Callable[[Utterance], str] = lambda utterance: utterance.id) -> Splits:
+    """Hold out of train what is missing of dev and test: a tenth of train each, at most 40 utterances, by sentence."""
     for missing in ("dev", "test"):
         if missing not in splits:
             count = max(1, min(40, len(splits["train"]) // 10))
-            splits["train"], splits[missing] = hold_out(splits["train"], count=count)
+            splits["train"], splits[missing] = hold_out(splits["train"], sentence_of, count)
     if not splits["train"]:
-        raise UserError("the corpus has too few sentences to hold some out for dev and test; at least 3 are needed")
+        raise UserError("the corpus is too small to hold some out for dev and test; at least 3 utterances are needed")
     return {split: splits[split] for split in ("train", "dev", "test")}
 
 

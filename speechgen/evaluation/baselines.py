@@ -130,13 +130,15 @@ BASELINES = {
     "codec2": (Codec2, ("c2enc", "c2dec"), "codec2", (0.7, 1.3, 3.2)),
 }
 PRETRAINED = ("encodec", "dac", "mimi")
+OURS, DEFAULT = "speechgen", "speech-16k"
 
 
 def make_baselines(names: str, kbps: list[float]) -> tuple[list[System], dict[str, str]]:
     """The systems named in ``opus,codec2:3.2,encodec:FOLDER``, and why each absent one is left out.
 
-    After a colon stands one bitrate, or for encodec, dac and mimi the folder of their transformers weights, which
-    are then run at each of ``kbps``. A program that is not installed is left out; a wrong name raises UserError.
+    After a colon stands one bitrate, or for encodec, dac and mimi the folder of their transformers weights, and for
+    speechgen the name or folder of a codec of ours, which are then run at each of ``kbps``. A program that is not
+    installed is left out; a wrong name raises UserError.
     """
     systems: list[System] = []
     absent: dict[str, str] = {}
@@ -147,8 +149,13 @@ def make_baselines(names: str, kbps: list[float]) -> tuple[list[System], dict[st
 
             systems += load_pretrained(name, detail, kbps)
             continue
+        if name == OURS:
+            from speechgen.evaluation.coding import codec_systems
+
+            systems += codec_systems(detail or DEFAULT, kbps)
+            continue
         if name not in BASELINES:
-            raise UserError(f"--baselines {item}: no baseline {name!r}{nearest(name, [*BASELINES, *PRETRAINED])}")
+            raise UserError(f"--baselines {item}: no baseline {name!r}{nearest(name, [*BASELINES, *PRETRAINED, OURS])}")
         kind, programs, package, rates = BASELINES[name]
         missing = [program for program in programs if not shutil.which(program)]
         if missing:

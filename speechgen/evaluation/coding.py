@@ -63,6 +63,21 @@ class CodecSystem:
         return fit(resample(decoded, rate, sample_rate), len(wave)), len(content), codes
 
 
+class ContinuousSystem:
+    """A codec without codebooks: its latents, at 16 bits per number."""
+
+    def __init__(self, name: str, codec: Codec):
+        self.name, self.codec = name, codec
+        self.facts = {"model": name, "weights": fingerprint(codec)}
+
+    @torch.inference_mode()
+    def reconstruct(self, wave: Tensor, sample_rate: int) -> tuple[Tensor, int]:
+        rate = self.codec.sample_rate
+        latents = encode_in_chunks(self.codec, resample(wave, sample_rate, rate)[None, None]).values.half()
+        decoded = decode_in_chunks(self.codec, Tokens(latents.float(), "continuous"))[0, 0]
+        return fit(resample(decoded, rate, sample_rate), len(wave)), latents.nbytes
+
+
 def encode(codec: NeuralCodec, model: str, weights: str, wave: Tensor, codebooks: int) -> tuple[Tensor, SgcHeader]:
     """Code (T,) at the codec's own rate: codes (K, T) and the header that a .sgc file of them needs."""
     if isinstance(codec, Codec):

@@ -6,6 +6,7 @@ The generator is the codec, the discriminators are its opponent; each is a playe
 from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from speechgen.audio.pictures import spectrogram_pair
@@ -22,23 +23,32 @@ from speechgen.training.loop import Shown
 
 SHOWN_SECONDS = 4.0
 DEV_UTTERANCES = 24
+# EnCodec's 0.999 suits hundreds of thousands of steps. Norms of adversarial losses grow while discriminators learn; a
+# mean over the last hundred steps follows them in runs of hundreds.
+BALANCER_DECAY = 0.99
 
 
 class AdversarialConfig(Config):
-    """``start_step``: the first step with discriminators. ``freeze_encoder``: from then on train the decoder only,
-    which is cheap and stable (AudioDec, Wu et al. 2023). Weights of 0 switch a loss off."""
+    """``start_step``: the first step with discriminators. ``discriminator_warmup``: for so many steps from there on
+    they learn alone while the codec waits, since before they know anything their gradients are noise.
+    ``freeze_encoder``: from ``start_step`` on train the decoder only, which is cheap and stable (AudioDec, Wu et al.
+    2023). ``from_initial``: go on with the discriminators of the experiment's ``initial``, where it has some.
+    Weights of 0 switch a loss off."""
 
     adversarial: float = 0.0
     feature_matching: float = 0.0
     kind: Literal["least_squares", "hinge"] = "least_squares"
-    start_step: int = 0
+    start_step: int = Field(0, ge=0)
+    discriminator_warmup: int = Field(0, ge=0)
     freeze_encoder: bool = True
+    from_initial: bool = True
     discriminators: DiscriminatorConfig = DiscriminatorConfig()
 
 
 class CodecTask(Config):
-    """What "similar" means for this codec. ``balance``: weights are shares of the gradient at the waveform
-    (EnCodec's balancer) instead of factors of the losses."""
+    """What "similar" means for this codec. ``balance``: weights are shares of the gradient instead of factors of the
+    losses, measured where ``balance_at`` says: at the weights of the decoder's last layer, or at the waveform as
+    EnCodec does, which for spectral decoders is another thing (see ``losses/balancer.py``)."""
 
     batch: int = 24
     seconds: float = 1.0
@@ -46,6 +56,7 @@ class CodecTask(Config):
     perceptual: PerceptualConfig = PerceptualConfig()
     adversarial: AdversarialConfig = AdversarialConfig()
     balance: bool = False
+    balance_at: Literal["decoder", "waveform"] = "decoder"
     bottleneck_weight: float = 1.0
 
 
@@ -73,7 +84,7 @@ class CodecTraining:
         for name in ("adversarial", "feature_matching"):
             if getattr(task.adversarial, name):
                 self.weights[name] = getattr(task.adversarial, name)
-        self.balancer = Balancer(self.weights) if task.balance else None
+        self.balancer = Balancer(self.weights, BALANCER_DECAY) if task.balance else None
         self._made: Tensor | None = None
 
     @property
@@ -82,6 +93,8 @@ class CodecTraining:
 
     def turns(self, step: int) -> list[str]:
         """The codec first, then, once they are in the game, the discriminators on what it made."""
+        if self._only_discriminators(step):
+            return ["discriminators"]
         return ["codec", "discriminators"] if self._adversarial(step) else ["codec"]
 
     def batch(self, step: int, rank: int, ranks: int) -> Tensor:
@@ -93,6 +106,10 @@ class CodecTraining:
     ) -> tuple[Tensor, dict[str, float]]:
         if player == "discriminators":
             kind = self.task.adversarial.kind
+            if self._only_discriminators(step):
+                self._freeze(self.players["codec"], step)
+                with torch.no_grad():
+                    self._made = self.players["codec"](batch, generator)[0]
             with self._exact(batch):
                 loss = discriminator_losses(self.players["discriminators"], batch, self._made, kind)["discriminator"]
             return loss, {"loss": loss.item()}
@@ -109,12 +126,15 @@ class CodecTraining:
             losses |= {name: loss for name, loss in extra.items() if name in self.weights}
             self._made = made.detach()
         if self.balancer:
-            total = self.balancer(losses, made)
+            # The last weights that a decoder registers are those of the layer that it ends in.
+            last = [weights for weights in codec.decoder.parameters() if weights.ndim > 1][-1]
+            total = self.balancer(losses, made, last if self.task.balance_at == "decoder" else None)
         else:
             total = sum(self.weights[name] * loss for name, loss in losses.items())
         total = total + self.task.bottleneck_weight * sum(quantized.losses.values())
         logged = {name: loss.item() for name, loss in {**losses, **quantized.losses}.items()}
-        return total, logged | quantized.facts
+        norms = self.balancer.norms if self.balancer else {}
+        return total, logged | quantized.facts | {f"norm/{name}": norm for name, norm in norms.items()}
 
     @torch.no_grad()
     def evaluate(self, models: dict[str, nn.Module], generator: torch.Generator) -> Shown:
@@ -157,6 +177,10 @@ class CodecTraining:
 
     def _adversarial(self, step: int) -> bool:
         return self._has_opponent and step >= self.task.adversarial.start_step
+
+    def _only_discriminators(self, step: int) -> bool:
+        against = self.task.adversarial
+        return self._has_opponent and 0 <= step - against.start_step < against.discriminator_warmup
 
     def _freeze(self, codec: Codec, step: int) -> None:
         if self._adversarial(step) and self.task.adversarial.freeze_encoder:

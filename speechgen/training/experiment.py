@@ -26,6 +26,7 @@ from speechgen.training.facts import read_facts
 from speechgen.training.listener import ListenerTask, ListenerTraining, spoken, with_symbols
 from speechgen.training.loop import Task, TrainConfig, train
 from speechgen.training.machine import keep_memory
+from speechgen.training.opponents import start_discriminators
 from speechgen.training.tts import TTSTask, TTSTraining, build_tts
 from speechgen.training.wavenet import WaveNetTask, WaveNetTraining, with_labels
 
@@ -46,7 +47,8 @@ class ListenerExperiment(Config):
 
 
 class CodecExperiment(Config):
-    """``initial``: an experiment or model folder whose weights to start from."""
+    """``initial``: an experiment, or a model's name or folder, whose weights to start from; the discriminators kept
+    there go on, too, when the task has some. Without ``model`` it is the initial one's."""
 
     kind: Literal["codec"]
     model: CodecConfig = CodecConfig()
@@ -125,12 +127,20 @@ def _listener(config: ListenerExperiment) -> tuple[ListenerExperiment, Task, lis
 
 
 def _codec(config: CodecExperiment) -> tuple[CodecExperiment, Task, list[Example]]:
+    if config.initial is not None and "model" not in config.model_fields_set:
+        initial = load(config.initial)
+        if not isinstance(initial, Codec):
+            raise UserError(f"initial: {config.initial}: is no codec")
+        config = config.model_copy(update={"model": initial.config})
     codec = build_codec(config.model)
     if config.initial is not None:
         _start_from(codec, config.initial)
     examples, dev = (_examples(dump, config.model.sample_rate) for dump in (config.data.train, config.data.dev))
     perceptual = _perceptual(config.task.perceptual, config.model.sample_rate)
-    return config, CodecTraining(codec, config.task, examples, dev, perceptual, config.training.seed), examples
+    task = CodecTraining(codec, config.task, examples, dev, perceptual, config.training.seed)
+    if config.initial is not None and config.task.adversarial.from_initial and "discriminators" in task.players:
+        start_discriminators(task.players["discriminators"], config.task.adversarial.discriminators, config.initial)
+    return config, task, examples
 
 
 def _examples(dump: Path, sample_rate: int) -> list[Example]:

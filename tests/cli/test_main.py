@@ -40,6 +40,7 @@ def test_all_promised_verbs_are_there() -> None:
         "train", "say", "pack", "demo", "doctor",
         "data check", "data import", "data mini", "dump audio", "dump units",
         "codec encode", "codec decode", "codec generate", "codec score", "codec eval",
+        "codec ablate",
         "listener generate", "listener score", "listener align", "tts generate", "tts score",
         "bench codec", "bench tts", "voice export", "voice list",
     }  # fmt: skip

@@ -165,9 +165,53 @@ def test_a_folder_of_recordings_and_texts_is_a_corpus(run, tmp_path):
     assert run("data", "check", tmp_path / "out" / "train")[0] == 0
 
 
+def test_a_folder_of_recordings_of_all_kinds_needs_no_texts(run, tmp_path):
+    formats = {"a.wav": 44100, "b.flac": 8000, "c.mp3": 22050, "d.ogg": 48000, "long.wav": 16000}
+    formats["Ann Lee/e.aiff"] = 96000
+    (tmp_path / "mine/Ann Lee").mkdir(parents=True)
+    for number, (name, rate) in enumerate(formats.items()):
+        seconds = 45 if "long" in name else 1.5
+        wave = 0.1 * np.sin(np.arange(int(seconds * rate)) * (0.05 + 0.01 * number))
+        channels = np.stack([wave, wave], 1) if number % 2 else wave
+        soundfile.write(tmp_path / "mine" / name, channels, rate)
+    (tmp_path / "mine/notes.txt").write_text("not a recording")
+    status, _, _ = run("data", "import", "recordings", "--corpus", tmp_path / "mine", "--out", tmp_path / "out")
+    splits = read(tmp_path / "out")
+    everything = sorted((u for split in splits.values() for u in split), key=lambda u: u.id)
+    assert status == 0 and [len(splits[name]) for name in ("train", "dev", "test")] == [6, 1, 1]
+    ids = ["Ann_Lee-e", "mine-a", "mine-b", "mine-c", "mine-d", *(f"mine-long-{n:05d}" for n in range(3))]
+    assert [u.id for u in everything] == ids and {u.language for u in everything} == {"zxx"}
+    edges = [(u.segment.start, u.segment.end) for u in everything if "long" in u.id]
+    assert edges == [(0, 15), (15, 30), (30, 45)]
+    for split in splits:
+        status, said, told = run("data", "check", tmp_path / "out" / split, "--min_seconds", 1)
+        assert status == 0 and "0 bad" in said, (said, told)
+    dumped = run("dump", "audio", tmp_path / "out/train", tmp_path / "dump", "--sample_rate", 16000)
+    assert dumped[0] == 0 and "6 utterances" in dumped[1]
+
+
+def test_pieces_of_a_recording_stay_together(run, tmp_path):
+    (tmp_path / "mine").mkdir()
+    for number in range(12):
+        wave = 0.1 * np.sin(np.arange(41 * 4000) * (0.05 + 0.01 * number))
+        soundfile.write(tmp_path / "mine" / f"{number:02d}.flac", wave, 4000)
+    (tmp_path / "mine/12.wav").write_bytes(b"no sound")
+    assert run("data", "import", "recordings", "--corpus", tmp_path / "mine", "--out", tmp_path / "out")[0] == 0
+    parts = {split: {u.path.name for u in utterances} for split, utterances in read(tmp_path / "out").items()}
+    assert set.union(*parts.values()) == {f"{n:02d}.flac" for n in range(12)} | {"12.wav"}
+    assert not parts["train"] & parts["dev"] and not parts["train"] & parts["test"] and not parts["dev"] & parts["test"]
+    reports = [run("data", "check", tmp_path / "out" / split)[1] for split in parts]
+    assert sum("bad: mine-12:" in report for report in reports) == 1
+
+
 @pytest.mark.parametrize(
     "name, told",
-    [("folder", "holds no recordings"), ("kaldi", "holds no train/"), ("folder2", "did you mean 'folder'")],
+    [
+        ("folder", "holds no recordings"),
+        ("recordings", "holds no recordings; put some there"),
+        ("kaldi", "holds no train/"),
+        ("folder2", "did you mean 'folder'"),
+    ],
 )
 def test_a_folder_without_a_corpus_is_told(run, tmp_path, name, told):
     (tmp_path / "empty").mkdir()

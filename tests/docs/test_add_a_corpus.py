@@ -21,8 +21,8 @@ def test_the_prepare_step_on_the_page_works(tmp_path):
 
 
 def test_the_page_names_what_exists():
-    assert re.findall(r"data import (\w+) ", PAGE)[:3] == ["folder", "kaldi", "manifest"]
-    assert {"folder", "kaldi"} == OWN.keys() and "`CORPORA`" in PAGE and "tides" not in CORPORA
+    assert re.findall(r"data import (\w+) ", PAGE)[:4] == ["folder", "kaldi", "manifest", "recordings"]
+    assert {"folder", "kaldi", "recordings"} == OWN.keys() and "`CORPORA`" in PAGE and "tides" not in CORPORA
     for path in re.findall(r"`((?:egs|tests|speechgen)/[\w./]+)`", PAGE):
         named = Path(__file__).parents[2] / path
         assert named.exists() or "tides" in path

@@ -111,6 +111,13 @@ def test_wrong_names_are_explained(names, message):
         make_baselines(names, [3.0])
 
 
+def test_a_codec_of_ours_may_be_a_baseline():
+    systems, absent = make_baselines("speechgen:speech-16k", [1.5, 3])
+    assert [system.name for system in systems] == ["speech-16k-1.5k", "speech-16k-3k"] and not absent
+    with pytest.raises(UserError, match="no model of that name"):
+        make_baselines("speechgen:speech-17k", [3])
+
+
 def test_a_failing_program_is_a_failure_of_the_utterance():
     with pytest.raises(CodingError, match="sh: exit 3: no good"):
         baselines._run(["sh", "-c", "echo no good >&2; exit 3"])

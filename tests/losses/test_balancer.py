@@ -87,6 +87,22 @@ def test_plain_backward_trains_the_network_with_the_balanced_gradient():
     torch.testing.assert_close(network.weight.grad, by_hand.T @ inputs)
 
 
+def test_norms_may_be_measured_at_the_last_weights():
+    torch.manual_seed(0)
+    hidden, last = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
+    inputs = torch.randn(5, 3)
+    output = last(hidden(inputs)).exp()
+    losses = {"soft": output.log().abs().mean(), "loud": 100 * output.square().mean()}
+    parts = []
+    for loss in losses.values():
+        at_last, at_hidden = torch.autograd.grad(loss, (last.weight, hidden.weight), retain_graph=True)
+        parts.append((at_last / at_last.norm(), at_hidden / at_last.norm()))
+    balancer = Balancer({"soft": 3, "loud": 1}, norm=2.0)
+    balancer(losses, output, last.weight).backward()
+    torch.testing.assert_close(last.weight.grad, 2 * (0.75 * parts[0][0] + 0.25 * parts[1][0]))
+    torch.testing.assert_close(hidden.weight.grad, 2 * (0.75 * parts[0][1] + 0.25 * parts[1][1]))
+
+
 def test_value_is_the_weighted_mean_and_only_present_losses_share():
     output = torch.ones(1, 1, requires_grad=True)
     balancer = Balancer({"a": 1, "b": 3, "late": 10, "off": 0})

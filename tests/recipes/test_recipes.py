@@ -7,10 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import typer.main
 
 from speechgen.cli import app
+from speechgen.evaluation.ablation import read_ablation
+from speechgen.models.load import load, unit_fingerprint
+from speechgen.tokenizers.codec import build_codec
 from speechgen.training.experiment import read_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,3 +95,68 @@ def test_mini_runs_from_nothing_to_its_demo(task: str, tmp_path: Path) -> None:
     assert (run.parent / f"exp/{task}/packed/model.safetensors").stat().st_size > 1000
     again = run_recipe(run, *options)
     assert again.count("done already") == len(STAGES)
+
+
+ABLATIONS = sorted((ROOT / "egs").glob("*/*/ablation.sh"))
+
+
+@pytest.mark.parametrize("run", ABLATIONS, ids=[str(run.parent.relative_to(ROOT / "egs")) for run in ABLATIONS])
+def test_every_ablation_shares_its_data_with_the_recipe_and_has_variants_at_equal_budget(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run.parent)
+    variants = {variant.name: variant.experiment for variant in read_ablation(Path("conf/ablation.yaml"), [])}
+    assert list(variants) == ["surface", "perceptual", "adversarial", "fsq", "vae"]
+    assert [one.model.bottleneck.kind for one in variants.values()] == ["rvq", "rvq", "rvq", "fsq", "vae"]
+    assert not variants["surface"].task.perceptual.weight and variants["perceptual"].task.perceptual.weight
+    for name, one in variants.items():
+        build_codec(one.model)
+        assert bool(one.task.adversarial.adversarial) == (name == "adversarial")
+        assert one.task.adversarial.start_step < one.training.steps
+    planned = []
+    for script in (run, run.with_name("run.sh")):
+        commands = planned_commands(script, tmp_path / script.stem)
+        planned.append([c for c in commands if c[1] in ("data", "dump")])
+        planned[-1][0] = [word.replace(str(tmp_path / script.stem), "") for word in planned[-1][0]]  # where the corpus lies
+    assert planned[0] == planned[1]  # so that one of them believes what the other has done
+
+
+@pytest.mark.slow
+def test_the_mini_ablation_runs_from_nothing_to_its_table(tmp_path: Path) -> None:
+    run = copy_recipe(ROOT / "egs/mini/codec/ablation.sh", tmp_path / "a clone")
+    small = run.read_text(encoding="utf-8").replace("--speakers 6 --sentences 40", "--speakers 2 --sentences 10")
+    run.write_text(small, encoding="utf-8")
+    budget = "training.steps=6 training.evaluate_every=3 task.batch=2 task.adversarial.start_step=2"
+    options = ["--nj", "1", "--ngpu", "0", "--limit", "1", "--set", f"{budget} task.adversarial.discriminator_warmup=1"]
+    said = run_recipe(run, *options).splitlines()
+    assert [line.split()[2].rstrip(":") for line in said if ": finished in" in line] == ["prepare", "dump", "ablate"]
+    page = (run.parent / "ABLATION.md").read_text(encoding="utf-8")
+    assert "6 steps of 2 x 0.64 s" in page and all(f"| {name} |" in page for name in ("surface", "adversarial", "vae"))
+    assert (run.parent / "exp/ablation/curves.png").exists()
+    assert run_recipe(run, *options).count("done already") == 3
+
+
+@pytest.mark.slow
+def test_the_shipped_codec_is_fine_tuned_on_a_folder_of_any_recordings(tmp_path: Path) -> None:
+    folder = tmp_path / "my recordings"
+    folder.mkdir()
+    formats = [("a.wav", 44100), ("b.flac", 8000), ("c.mp3", 22050), ("d.ogg", 48000), ("e.wav", 16000)]
+    for number, (name, rate) in enumerate(formats):
+        seconds = np.arange((45 if name == "e.wav" else 2) * rate) / rate
+        wave = 0.2 * np.sin(2 * np.pi * (150 + 40 * number) * seconds) * np.sin(5 * seconds)
+        soundfile.write(folder / name, np.stack([wave, wave], 1) if number % 2 else wave, rate)
+    run = copy_recipe(ROOT / "egs/custom/codec/run.sh", tmp_path / "a clone")
+    budget = "training.steps=3 training.evaluate_every=3 task.batch=2 task.adversarial.discriminator_warmup=1"
+    options = ["--corpus", str(folder), "--nj", "1", "--ngpu", "0", "--entropy_steps", "2", "--set", budget]
+    said = run_recipe(run, *options)
+    assert said.count(": finished in") == len(STAGES) and "data/train: 5 good, 0 bad" in said
+    results = (run.parent / "RESULTS.md").read_text(encoding="utf-8")
+    assert "| codec-3k |" in results and "| speech-16k-3k |" in results and "started from: speech-16k" in results
+    packed = run.parent / "exp/codec/packed"
+    assert (packed / "discriminators.safetensors").exists()
+    assert unit_fingerprint(load(packed)) == unit_fingerprint(load("speech-16k"))
+
+    (folder / "broken.wav").write_bytes(b"no sound")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    refused = subprocess.run([str(run), *options], env=environment, capture_output=True, text=True, timeout=900)
+    assert refused.returncode != 0 and "my_recordings-broken" in refused.stdout + refused.stderr

@@ -19,8 +19,11 @@ def test_the_loss_falls_on_a_tiny_problem(build, config, tmp_path, left_behind):
 def test_discriminators_enter_when_they_should(build):
     task = build("codec")
     assert [task.turns(step) for step in (2, 3)] == [["codec"], ["codec", "discriminators"]]
-    silent = build("codec", adversarial=0.0, feature_matching=0.0)
-    assert silent.turns(100) == ["codec"] and set(silent.players) == {"codec"}
+    warm = build("codec", discriminator_warmup=2)
+    turns = [["codec"], ["discriminators"], ["discriminators"], ["codec", "discriminators"]]
+    assert [warm.turns(step) for step in (2, 3, 4, 5)] == turns
+    silent = build("codec", adversarial=0.0, feature_matching=0.0, discriminator_warmup=2)
+    assert silent.turns(3) == ["codec"] and set(silent.players) == {"codec"}
 
 
 @pytest.mark.parametrize("balance", [True, False])
@@ -29,12 +32,14 @@ def test_each_loss_is_logged_alone(balance, build):
     generator = torch.Generator().manual_seed(0)
     batch = task.batch(0, 0, 1)
     early = task.losses("codec", batch, 0, generator)[1]
-    assert {"waveform", "stft", "mel"} == early.keys()
+    norms = {f"norm/{name}" for name in ("waveform", "stft", "mel")} if balance else set()
+    assert {"waveform", "stft", "mel"} | norms == early.keys()
     late = [task.losses("codec", batch, step, generator)[1] for step in (3, 3, 3)][-1]
     surface, opponents = {"waveform", "stft", "mel"}, {"adversarial", "feature_matching"}
     bottleneck = {"codebook", "commitment", "tie", "perplexity", "codes_in_use"}
     bottleneck |= {f"{fact}/{k:02d}" for fact in ("perplexity", "codes_in_use") for k in (1, 2, 3)}
-    assert late.keys() == surface | opponents | bottleneck
+    norms = {f"norm/{name}" for name in surface | opponents} if balance else set()
+    assert late.keys() == surface | opponents | bottleneck | norms
     assert all(value == value for value in late.values())
 
 
@@ -60,6 +65,40 @@ def test_the_discriminators_learn_nothing_from_the_codec_s_turn(build):
     loss.backward()
     assert all(parameter.grad is None for parameter in task.players["codec"].parameters())
     assert any(parameter.grad is not None for parameter in task.players["discriminators"].parameters())
+
+
+def test_while_discriminators_warm_up_the_codec_waits(build, config, tmp_path, left_behind):
+    task = {"discriminator_warmup": 3, "freeze_encoder": True}
+    train(build("codec", **task), config(8), tmp_path, until=3)
+    before = left_behind(tmp_path)[0]["weights"]
+    train(build("codec", **task), config(8), tmp_path, until=6)
+    checkpoint, logged = left_behind(tmp_path)
+    after = checkpoint["weights"]
+    changed = {name.split("/")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert "discriminators.safetensors" in changed and "codec.safetensors" not in {
+        name.split("/")[0]
+        for name in before
+        if not torch.equal(before[name], after[name]) and not name.endswith(("usage", "seen"))
+    }
+    train(build("codec", **task), config(8), tmp_path)
+    steps = {name: [step for step, _ in points] for name, points in left_behind(tmp_path)[1].items()}
+    assert steps["codec/total"] == [2, 4, 8] and steps["discriminators/loss"] == [4, 6, 8]
+    assert checkpoint["name"] == "00000006" and not torch.equal(
+        left_behind(tmp_path)[0]["weights"]["codec.safetensors/decoder.outlet.weight"],
+        after["codec.safetensors/decoder.outlet.weight"],
+    )
+
+
+def test_shares_are_those_of_the_pull_on_the_decoder(build):
+    """A mel loss with nearly all of the weight moves the decoder's last layer as it would alone."""
+    gradients = {}
+    for where in ("decoder", "waveform"):
+        task = build("codec", adversarial=0.0, feature_matching=0.0)
+        task.task = task.task.model_copy(update={"balance_at": where, "bottleneck_weight": 0.0})
+        task.losses("codec", task.batch(0, 0, 1), 0, torch.Generator().manual_seed(0))[0].backward()
+        gradients[where] = task.players["codec"].decoder.outlet.weight.grad
+    assert 0 < gradients["decoder"].norm() <= 1 + 1e-5
+    assert not torch.allclose(gradients["decoder"], gradients["waveform"])
 
 
 def test_the_perceptual_loss_takes_part(build):

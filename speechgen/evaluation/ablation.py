@@ -1,0 +1,218 @@
+"""An ablation: one codec trained in several ways at equal budget, scored on the same recordings, in one table.
+
+Every variant is the same experiment but for the overrides that its name stands for, and takes the same steps over the
+same batches from the same seed. What they cost in time differs and is stated.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from speechgen.config import Config, load_config
+from speechgen.errors import UserError
+from speechgen.evaluation.coding import CodecSystem, ContinuousSystem, load_codec
+from speechgen.evaluation.curves import Curves, draw_curves, read_curves, write_curves
+from speechgen.evaluation.logs import write_text
+from speechgen.evaluation.metrics import REPORTED
+from speechgen.evaluation.results import DIGITS, page, short_path, table, with_interval
+from speechgen.models.load import load
+from speechgen.tokenizers.codec import Codec
+from speechgen.training.checkpoint import list_checkpoints
+from speechgen.training.experiment import CodecExperiment, read_experiment, run_experiment
+from speechgen.training.facts import read_facts
+
+CURVES, PICTURE = "curves.csv", "curves.png"
+
+
+class AblationConfig(Config):
+    """``base``: the experiment that all variants are made from, relative to where the verb runs. ``set``: overrides
+    for all of them, such as the budget. ``variants``: by name, the overrides that make each one."""
+
+    base: Path
+    set: list[str] = []
+    variants: dict[str, list[str]] = Field(min_length=1)
+
+    @field_validator("variants")
+    @classmethod
+    def _check(cls, variants: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name in variants:
+            if not name or not all(letter.isalnum() or letter in "_+" for letter in name):
+                raise ValueError(f"{name!r} becomes the name of a folder: letters, digits, _ and + only")
+        return variants
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way of training: its name, what makes it differ, and the whole experiment."""
+
+    name: str
+    overrides: list[str]
+    experiment: CodecExperiment
+
+
+def read_ablation(path: Path, overrides: list[str]) -> list[Variant]:
+    """The variants of an ablation's config; ``overrides`` (``a.b=c``) hold for all of them.
+
+    Raises UserError for mistakes in it or in a variant, and for variants whose budgets differ.
+    """
+    config = load_config(AblationConfig, path)
+    variants = []
+    for name, own in config.variants.items():
+        try:
+            experiment = read_experiment(config.base, [*config.set, *own, *overrides])
+        except UserError as error:
+            raise UserError(f"{path}: variant {name}: {error}") from None
+        if not isinstance(experiment, CodecExperiment):
+            raise UserError(f"{path}: base: {config.base} is an experiment of kind {experiment.kind}, not codec")
+        variants.append(Variant(name, own, experiment))
+    for variant in variants[1:]:
+        for what, mine, first in zip(("steps", "batches", "data"), _budget(variant), _budget(variants[0]), strict=True):
+            if mine != first:
+                raise UserError(
+                    f"{path}: variant {variant.name} has other {what} than {variants[0].name} ({mine}, {first}); "
+                    "at another budget nothing can be compared"
+                )
+    return variants
+
+
+def train_variant(variant: Variant, exp: Path, device: str | None = None) -> None:
+    """Train one variant to its end, going on where it was; one that is done is left alone.
+
+    Raises UserError when ``exp`` holds the run of another config.
+    """
+    if list_checkpoints(exp):
+        if read_experiment(exp / "config.yaml", []) != variant.experiment:
+            raise UserError(f"{exp}: was trained with another config; remove it, or choose another --out")
+        if read_facts(exp).get("step") == variant.experiment.training.steps:
+            return
+    run_experiment(variant.experiment, exp, device)
+
+
+def ablation_systems(variants: list[Variant], out: Path, kbps: list[float]) -> list[CodecSystem | ContinuousSystem]:
+    """The trained variants as systems to be scored: those with codes at each bitrate, the others as they are."""
+    systems: list[CodecSystem | ContinuousSystem] = []
+    for variant in variants:
+        codec = load(out / variant.name)
+        if isinstance(codec, Codec) and not codec.codebooks:
+            systems.append(ContinuousSystem(variant.name, codec))
+        else:
+            codec = load_codec(out / variant.name)
+            counts = dict.fromkeys(codec.codebooks_for(rate) for rate in kbps)
+            systems += [CodecSystem(variant.name, codec, count) for count in counts]
+    return systems
+
+
+def keep_curves(variants: list[Variant], out: Path) -> dict[str, Curves]:
+    """Write the curves of all variants: dev losses as one table and one picture, everything beside each run."""
+    runs = {variant.name: read_curves(out / variant.name) for variant in variants}
+    for name, curves in runs.items():
+        write_curves(out / name / CURVES, {name: curves})
+    dev = {name: {key: v for key, v in curves.items() if key.startswith("dev/")} for name, curves in runs.items()}
+    write_curves(out / CURVES, dev)
+    shown = [
+        f"dev/{version}/{loss}"
+        for version in ("codes", "continuous")
+        for loss in ("waveform", "stft", "mel", "perceptual")
+        if any(f"dev/{version}/{loss}" in curves for curves in dev.values())
+    ]
+    draw_curves(out / PICTURE, dev, shown)
+    return runs
+
+
+def write_table(path: Path, variants: list[Variant], out: Path, report: dict, runs: dict[str, Curves]) -> None:
+    """Write the ablation as Markdown: what the budget was, what each variant is, how it scores, where curves lie."""
+    task, training = variants[0].experiment.task, variants[0].experiment.training
+    facts = read_facts(out / variants[0].name)
+    hours = sum(corpus["hours"] for corpus in facts["data"])
+    corpora = ", ".join(corpus["name"] or "other recordings" for corpus in facts["data"])
+    heard = training.steps * task.batch * task.seconds / 3600
+    budget = f"{training.steps} steps of {task.batch} x {task.seconds:g} s ({heard:.2f} h of sound) for each variant"
+    about = {
+        "budget": f"{budget}, the same crops in the same order, seed {training.seed}",
+        "training data": f"{corpora}, {hours:.2f} h",
+        "trained on": facts["machine"],
+        "test data": f"{short_path(report['source'])}, n = {report['recordings']['n']}, "
+        f"{report['seconds'] / 60:.1f} minutes at {report['sample_rate']} Hz",
+        "curves": f"{PICTURE}, {CURVES} (dev losses by step); all numbers of a run in {CURVES} of its own folder",
+    }
+    notes = [
+        "Means with 95 % bootstrap intervals over utterances. kbit/s from real bytes, container included; latents of a "
+        "continuous bottleneck count 16 bits per number, and what they carry (KL) is given beside them.",
+        "Dev losses are those of the averaged weights at the last step, at all codebooks (of a VAE its mean).",
+    ]
+    tables = [_costs(variants, out, runs), _scores(report)]
+    write_text(path, page("Codec ablation", "speechgen codec ablate", about, tables, notes))
+
+
+def ablate(
+    variants: list[Variant],
+    out: Path,
+    device: str | None = None,
+    on_variant: Callable[[str], None] = lambda name: None,
+) -> dict[str, Curves]:
+    """Train all variants below ``out`` one after the other and keep their curves; ``on_variant`` is told each name."""
+    for variant in variants:
+        on_variant(variant.name)
+        train_variant(variant, out / variant.name, device)
+    return keep_curves(variants, out)
+
+
+def _budget(variant: Variant) -> tuple:
+    task, training = variant.experiment.task, variant.experiment.training
+    return training.steps, (task.batch, task.seconds, training.seed), variant.experiment.data
+
+
+def _costs(variants: list[Variant], out: Path, runs: dict[str, Curves]) -> str:
+    """What each variant is, what it took, and how it ended."""
+    losses = [
+        name for name in ("stft", "mel", "perceptual") if any(_last(c, f"dev/codes/{name}") for c in runs.values())
+    ]
+    header = ["variant", "differs by", "minutes", *(f"dev {name}" for name in losses), "bottleneck"]
+    rows = []
+    for variant in variants:
+        curves = runs[variant.name]
+        dev = [_last(curves, f"dev/codes/{loss}") or _last(curves, f"dev/continuous/{loss}") for loss in losses]
+        rows.append(
+            [
+                variant.name,
+                " ".join(f"`{override}`" for override in variant.overrides) or "-",
+                f"{read_facts(out / variant.name)['seconds'] / 60:.1f}",
+                *("-" if value is None else f"{value:.3f}" for value in dev),
+                _bottleneck(variant.experiment, curves),
+            ]
+        )
+    return table(header, rows)
+
+
+def _bottleneck(experiment: CodecExperiment, curves: Curves) -> str:
+    """How much of the bottleneck is in use: the mean perplexity of its codebooks, or what its latents carry."""
+    model = experiment.model
+    if perplexity := _last(curves, "codec/perplexity"):
+        in_use = _last(curves, "codec/codes_in_use")
+        return f"perplexity {perplexity:.0f}, {in_use:.0%} of codes in use"
+    if nats := _last(curves, "codec/nats_per_frame"):
+        rate = model.sample_rate / model.hop
+        return f"KL {nats:.0f} nats per frame ({nats * 1.4427 * rate / 1000:.1f} kbit/s)"
+    return "-"
+
+
+def _scores(report: dict) -> str:
+    metrics = report["metrics"]
+    header = ["system", "kbit/s", "n", "failed", *(REPORTED[name].title for name in metrics)]
+    rows = [
+        [
+            one["name"],
+            "-" if one["kbps"] is None else f"{one['kbps']:.2f}",
+            str(one["n"]),
+            str(one["failed"]),
+            *(with_interval(one[name], DIGITS[name]) for name in metrics),
+        ]
+        for one in report["systems"]
+    ]
+    return table(header, rows)
+
+
+def _last(curves: Curves, name: str) -> float | None:
+    return curves[name][-1][1] if name in curves else None
