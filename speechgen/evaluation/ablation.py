@@ -15,8 +15,7 @@ from speechgen.errors import UserError
 from speechgen.evaluation.coding import CodecSystem, ContinuousSystem, load_codec
 from speechgen.evaluation.curves import Curves, draw_curves, read_curves, write_curves
 from speechgen.evaluation.logs import write_text
-from speechgen.evaluation.metrics import REPORTED
-from speechgen.evaluation.results import DIGITS, page, short_path, table, with_interval
+from speechgen.evaluation.results import page, short_path, systems_table, table
 from speechgen.models.load import load
 from speechgen.tokenizers.codec import Codec
 from speechgen.training.checkpoint import list_checkpoints
@@ -142,7 +141,7 @@ def write_table(path: Path, variants: list[Variant], out: Path, report: dict, ru
         "continuous bottleneck count 16 bits per number, and what they carry (KL) is given beside them.",
         "Dev losses are those of the averaged weights at the last step, at all codebooks (of a VAE its mean).",
     ]
-    tables = [_costs(variants, out, runs), _scores(report)]
+    tables = [_costs(variants, out, runs), systems_table(report)]
     write_text(path, page("Codec ablation", "speechgen codec ablate", about, tables, notes))
 
 
@@ -196,22 +195,6 @@ def _bottleneck(experiment: CodecExperiment, curves: Curves) -> str:
         rate = model.sample_rate / model.hop
         return f"KL {nats:.0f} nats per frame ({nats * 1.4427 * rate / 1000:.1f} kbit/s)"
     return "-"
-
-
-def _scores(report: dict) -> str:
-    metrics = report["metrics"]
-    header = ["system", "kbit/s", "n", "failed", *(REPORTED[name].title for name in metrics)]
-    rows = [
-        [
-            one["name"],
-            "-" if one["kbps"] is None else f"{one['kbps']:.2f}",
-            str(one["n"]),
-            str(one["failed"]),
-            *(with_interval(one[name], DIGITS[name]) for name in metrics),
-        ]
-        for one in report["systems"]
-    ]
-    return table(header, rows)
 
 
 def _last(curves: Curves, name: str) -> float | None:

@@ -12,8 +12,7 @@ from torch import nn
 from speechgen.config import Config
 from speechgen.data.origins import ORIGINS
 from speechgen.evaluation.facts import FACTS, run_facts
-from speechgen.evaluation.metrics import REPORTED
-from speechgen.evaluation.results import DIGITS, percent, table, with_interval
+from speechgen.evaluation.results import percent, systems_table, table, with_interval
 from speechgen.evaluation.wavenet_results import bits_table, vocoder_table
 from speechgen.models.listener import ListenerConfig
 from speechgen.models.tts import TTSConfig
@@ -137,19 +136,8 @@ def scores(report: dict) -> str:
         tables = [bits_table(report), *([vocoder_table(report)] if report["systems"] else [])]
         return "\n\n".join([f"{facts}, with 95 % intervals:", *tables])
     if "systems" in report:
-        metrics = report["metrics"]
-        header = ["system", "kbit/s", "n", "failed", *(REPORTED[name].title for name in metrics)]
-        rows = [
-            [
-                one["name"],
-                "-" if one["kbps"] is None else f"{one['kbps']:.2f}",
-                str(one["n"]),
-                str(one["failed"]),
-                *(with_interval(one[name], DIGITS[name]) for name in metrics),
-            ]
-            for one in report["systems"]
-        ]
-    elif "slices" in report:  # a listener; a codec has them too
+        return f"{facts}, with 95 % intervals:\n\n{systems_table(report)}"
+    if "slices" in report:
         header = ["test data", "n", "failed", "phoneme errors, %", "CER, %", "speakers, %"]
         keys = ("phoneme_error", "cer", "speaker_accuracy")
         rows = [

@@ -23,19 +23,6 @@ DIGITS = {
 
 def write_codec_results(path: str | Path, report: dict) -> None:
     """Write a codec report as RESULTS.md; the file appears complete or not at all."""
-    metrics = report["metrics"]
-    header = ["system", "kbit/s", "n", "failed", *(REPORTED[name].title for name in metrics), "x real time"]
-    rows = [
-        [
-            system["name"],
-            _number(system["kbps"], 2),
-            str(system["n"]),
-            str(system["failed"]),
-            *(with_interval(system[name], DIGITS[name]) for name in metrics),
-            _number(system["x_real_time"], 1),
-        ]
-        for system in report["systems"]
-    ]
     minutes = report["seconds"] / 60
     facts = {
         "test data": f"{short_path(report['source'])}, {minutes:.1f} minutes at {report['sample_rate']} Hz",
@@ -46,7 +33,28 @@ def write_codec_results(path: str | Path, report: dict) -> None:
         "Means with 95 % bootstrap intervals over utterances. kbit/s from real bytes, container included.",
         "x real time: seconds of audio per second of compute, encoding and decoding, one recording at a time.",
     ]
-    write_text(Path(path), page("Codec results", "speechgen codec score", facts, [table(header, rows)], notes))
+    write_text(
+        Path(path),
+        page("Codec results", "speechgen codec score", facts, [systems_table(report, ("x_real_time",))], notes),
+    )
+
+
+def systems_table(report: dict, also: tuple[str, ...] = ()) -> str:
+    """Each codec of a report with its bitrate, counts and metrics; ``also``: further figures, by their keys."""
+    metrics = report["metrics"]
+    titles = (*(REPORTED[name].title for name in metrics), *(name.replace("_", " ") for name in also))
+    rows = [
+        [
+            system["name"],
+            _number(system["kbps"], 2),
+            str(system["n"]),
+            str(system["failed"]),
+            *(with_interval(system[name], DIGITS[name]) for name in metrics),
+            *(_number(system[name], 1) for name in also),
+        ]
+        for system in report["systems"]
+    ]
+    return table(["system", "kbit/s", "n", "failed", *titles], rows)
 
 
 def page(title: str, verb: str, facts: dict[str, str], tables: list[str], notes: list[str]) -> str:
