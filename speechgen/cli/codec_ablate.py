@@ -27,7 +27,7 @@ def ablate(
 
     Example: speechgen codec ablate conf/ablation.yaml data/dev --out exp/ablation --results ABLATION.md
     """
-    from speechgen.cli.codec_eval import _names, _rates, score
+    from speechgen.cli.codec_eval import listed, bitrates, score
     from speechgen.cli.progress import progress_bar
     from speechgen.evaluation.ablation import ablate as train_all
     from speechgen.evaluation.ablation import ablation_systems, read_ablation, write_table
@@ -39,8 +39,8 @@ def ablate(
     from speechgen.evaluation.score import REPORT
 
     # What is wrong is said now, and not after hours of training.
-    variants, rates = read_ablation(config, set or []), _rates(kbps)
-    check_metrics(_names(metrics))
+    variants, rates = read_ablation(config, set or []), bitrates(kbps)
+    check_metrics(listed(metrics))
     recordings = find_recordings(source, limit)
     others, absent = make_baselines(baselines, rates)
     for name, reason in absent.items():

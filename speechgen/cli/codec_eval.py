@@ -93,7 +93,7 @@ def score(
 
     older = read_report(against) if against else None
     summary = read_json(folder / SUMMARY)
-    names = _names(metrics)
+    names = listed(metrics)
     with progress_bar("score", count_items(summary, names or REPORTED)) as advance:
         report = score_all(folder, names, nj, advance, time_limit, recogniser)
     page = write_html(folder, report)
@@ -133,14 +133,14 @@ def evaluate(
     from speechgen.evaluation.regress import read_report
 
     # What is missing is said now, and not after an hour of generation.
-    check_metrics(_names(metrics) or REPORTED)
+    check_metrics(listed(metrics) or REPORTED)
     if against:
         read_report(against)
     generate(model, source, out, kbps, baselines, limit, generations, nj, time_limit)
     score(out, results, metrics, nj, recogniser, time_limit, against)
 
 
-def _names(text: str) -> list[str]:
+def listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
@@ -148,7 +148,7 @@ def bitrates(text: str) -> list[float]:
     from speechgen.errors import UserError
 
     try:
-        rates = [float(part) for part in _names(text)]
+        rates = [float(part) for part in listed(text)]
     except ValueError:
         raise UserError(f"--kbps {text}: expected numbers with commas, such as 1.5,3,6") from None
     if not rates:
