@@ -27,7 +27,7 @@ def ablate(
 
     Example: speechgen codec ablate conf/ablation.yaml data/dev --out exp/ablation --results ABLATION.md
     """
-    from speechgen.cli.codec_eval import listed, bitrates, score
+    from speechgen.cli.codec_eval import bitrates, listed, score
     from speechgen.cli.progress import progress_bar
     from speechgen.evaluation.ablation import ablate as train_all
     from speechgen.evaluation.ablation import ablation_systems, read_ablation, write_table
