@@ -2,6 +2,7 @@
 
 import ctypes
 import multiprocessing
+import os
 import pickle
 import signal
 import time
@@ -161,6 +162,9 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     except (OSError, AttributeError):
         return  # elsewhere it ends after the item
+    started_by = multiprocessing.parent_process()
+    if started_by is not None and not started_by.is_alive():  # it ended before the line above: nobody would tell
+        os._exit(1)
 
 
 def _portable(error: Exception) -> Exception:

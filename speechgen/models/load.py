@@ -121,11 +121,11 @@ def _parts(weights: dict[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
     return parts
 
 
-def fingerprint(module: nn.Module, leave_out: str | None = None) -> str:
+def fingerprint(module: nn.Module, leave_out: tuple[str, ...] = ()) -> str:
     """Twelve hex digits that change with any weight, those whose names begin with ``leave_out`` excepted."""
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
-        if leave_out is None or not name.startswith(leave_out):
+        if not name.startswith(leave_out):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
@@ -133,7 +133,8 @@ def fingerprint(module: nn.Module, leave_out: str | None = None) -> str:
 
 def unit_fingerprint(codec: nn.Module) -> str:
     """A fingerprint for what a codec's units mean: a decoder trained further still reads what was made before."""
-    return fingerprint(codec, leave_out="decoder.")
+    # How often codes were used is counted on while a frozen encoder's decoder is trained, and means nothing to them.
+    return fingerprint(codec, leave_out=("decoder.", "bottleneck.usage", "bottleneck.seen"))
 
 
 class _Averaged(nn.Module):

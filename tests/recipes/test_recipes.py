@@ -46,7 +46,7 @@ def copy_recipe(run: Path, folder: Path) -> Path:
     shutil.copytree(ROOT / "recipes", folder / "recipes")
     here = folder / run.parent.relative_to(ROOT)
     shutil.copytree(run.parent, here, ignore=shutil.ignore_patterns("data", "dump", "exp", ".done", "RESULTS.md"))
-    return here / "run.sh"
+    return here / run.name
 
 
 @pytest.mark.parametrize("run", RUNS, ids=NAMES)
@@ -75,7 +75,8 @@ def test_every_command_is_a_verb_with_these_options(run: Path, tmp_path: Path) -
 @pytest.mark.parametrize("run", RUNS, ids=NAMES)
 def test_every_recipe_has_a_config_that_can_be_read_and_a_page(run: Path) -> None:
     task = run.parent.name
-    for config in [run.parent / "conf" / f"{task}.yaml", *run.parent.glob("conf/*.yaml")]:
+    experiments = [path for path in run.parent.glob("conf/*.yaml") if path.stem != "ablation"]
+    for config in [run.parent / "conf" / f"{task}.yaml", *experiments]:
         assert read_experiment(config, []).kind == task
     page = (run.parent / "README.md").read_text(encoding="utf-8")
     assert ("https://" in page) == ("--corpus" in page)  # whoever must bring recordings is told where they are
