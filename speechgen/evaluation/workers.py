@@ -1,10 +1,9 @@
 """Work on many items in processes that may be killed: an item that takes too long fails, and the rest go on."""
 
-import ctypes
 import multiprocessing
 import os
 import pickle
-import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
@@ -12,7 +11,6 @@ from typing import Any, NamedTuple
 
 from speechgen.errors import UserError
 
-PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 START_SECONDS = 300.0  # for a worker to import what it needs, on a machine that is busy
 # Imported once by the process that all workers are forked from, so that replacing a killed one costs nothing.
 PRELOADED = ["speechgen.evaluation.score"]
@@ -137,7 +135,8 @@ class _Worker:
 
 def _serve(connection: Connection) -> None:
     """The life of a worker: first the work, then items, until the other end is gone."""
-    _end_with_parent()
+    at_work: list[object] = [None]  # a new object for each item, None between them
+    threading.Thread(target=_end_with_run, args=(connection, at_work), daemon=True).start()
     try:
         work, one_thread = pickle.loads(connection.recv_bytes())
         if one_thread:
@@ -147,24 +146,28 @@ def _serve(connection: Connection) -> None:
         connection.send(("ready", None))
         while True:
             item = connection.recv()
+            at_work[0] = object()
             try:
                 answer = "done", work(item)
             except Exception as error:
                 answer = "raised", _portable(error)
+            at_work[0] = None
             connection.send(answer)
     except (EOFError, OSError, KeyboardInterrupt):
         return
 
 
-def _end_with_parent() -> None:
-    """Let Linux end this process when the one that forked it ends, even in the middle of an item."""
-    try:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    except (OSError, AttributeError):
-        return  # elsewhere it ends after the item
-    started_by = multiprocessing.parent_process()
-    if started_by is not None and not started_by.is_alive():  # it ended before the line above: nobody would tell
-        os._exit(1)
+def _end_with_run(connection: Connection, at_work: list[object]) -> None:
+    """End this process when the run at the other end is gone, even in the middle of an item.
+
+    While an item is worked on nothing is sent, so a connection that has something to say then says that it is closed.
+    """
+    while True:
+        now = at_work[0]
+        if now is None:
+            time.sleep(0.2)
+        elif connection.poll(0.5) and at_work[0] is now:
+            os._exit(1)
 
 
 def _portable(error: Exception) -> Exception:
