@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 from speechgen.errors import UserError
 from speechgen.text.normalise import characters
+from speechgen.text.override import OVERRIDE
 from speechgen.text.phonemes import phonemize_many
 
 PAUSE = " "
@@ -20,6 +21,9 @@ class Written(Protocol):
 def spell(utterances: Sequence[Written], kind: Literal["phonemes", "characters"]) -> list[list[str]]:
     """Each utterance as phonemes or characters, opened and closed by the pause symbol " "."""
     if kind == "characters":
+        for one in utterances:
+            if found := OVERRIDE.search(one.text):
+                raise UserError(f"{found[0]}: this model reads characters, not phonemes; write the word as it sounds")
         return [[PAUSE, *characters(one.text), PAUSE] for one in utterances]
     spelled: dict[int, list[str]] = {}
     for language in sorted({one.language for one in utterances}):
