@@ -6,7 +6,7 @@ from itertools import pairwise
 from speechgen.text.override import put_back, set_aside
 
 # Seconds of rest, at least; inside a chunk the pause symbol is held so long, between chunks silence is added.
-RESTS = {",": 0.12, "-": 0.2, "(": 0.12, ")": 0.12, ";": 0.25, ":": 0.25, ".": 0.35, "!": 0.35, "?": 0.35}
+RESTS = {",": 0.12, "-": 0.2, "(": 0.12, ")": 0.12, ";": 0.25, ":": 0.25, ".": 0.3, "!": 0.3, "?": 0.3}
 BREAK = re.compile(r"(?:(?<=[,;:.!?])[\"')\]]*|(?<=\)))\s+(?:-+\s+)?|\s+(?=[(\[])|\s+-+\s+")
 CLOSING = "\"')]"
 
