@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from speechgen.audio.files import write_audio
+from speechgen.audio.files import read_audio, write_audio
 from speechgen.audio.resample import resample
 from speechgen.errors import UserError
 from speechgen.evaluation.broken import broken_copies
@@ -85,10 +85,12 @@ def say_hard_list(
     }
     done = _known(out, settings)
     said: dict[str, dict] = {}
+    other: Path | None = None
     for line in lines:
         entry = done.get(line.name)
         if entry is None or entry["text"] != line.text or ("chunks" in entry and not _wav(out, line).exists()):
-            entry = asdict(line) | _say(synthesiser, voice, line, out, guard, drawing, seed)
+            entry = asdict(line) | _say(synthesiser, voice, line, out, guard, drawing, seed, other)
+        other = _wav(out, line) if "chunks" in entry else other
         done[line.name] = said[line.name] = entry
         report = {"settings": settings, "facts": facts or {}, "machine": describe_machine(), "lines": done}
         write_json(out / REPORT, report)
@@ -152,6 +154,7 @@ def _say(
     guard: Guard,
     drawing: Drawing,
     seed: int,
+    other: Path | None,
 ) -> dict:
     """What became of a line: its chunks with what the guard found, or why it could not be said."""
     own_seed = zlib.crc32(f"{seed} {line.name}".encode())
@@ -164,16 +167,19 @@ def _say(
         "seed": own_seed,
         "x_real_time": round(spoken.x_real_time, 3),
         "chunks": [asdict(check) for check in spoken.takes[0].checks],
-        "broken": _broken(synthesiser, spoken, line.language, guard, drawing.speed, own_seed),
+        "broken": _broken(synthesiser, spoken, line.language, guard, drawing.speed, own_seed, other),
     }
 
 
 def _broken(
-    synthesiser: Synthesiser, spoken: Spoken, language: str, guard: Guard, speed: float, seed: int
+    synthesiser: Synthesiser, spoken: Spoken, language: str, guard: Guard, speed: float, seed: int, other: Path | None
 ) -> list[tuple[str, bool]]:
-    """For each broken copy of the line's first chunk, if that passed: how it was broken, and if the guard noticed."""
+    """For each broken copy of the line's first chunk, if that passed: how it was broken, and if the guard noticed.
+
+    ``other`` is the line before, whose speech is what does not belong here.
+    """
     take, rate = spoken.takes[0], synthesiser.sample_rate
-    if not guard.phonemes or take.checks[0].reasons:
+    if other is None or not guard.phonemes or take.checks[0].reasons:
         return []
     span = take.spans[0]
     wave = take.wave[round(span.start * rate) : round(span.end * rate)]
@@ -183,8 +189,9 @@ def _broken(
         return []
     words = [(word.start, word.end) for word in found.words]
     generator = torch.Generator().manual_seed(seed)
-    other = wave.flip(0)  # of the same length, level and pitch, and no text at all
-    copies = broken_copies(wave, rate, words, other, generator)
+    foreign = read_audio(other, rate)[0]
+    foreign = foreign.repeat(-(-len(wave) // len(foreign)))[: len(wave)]  # its length gives nothing away
+    copies = broken_copies(wave, rate, words, foreign, generator)
     return [(name, not guard.check(copy, symbols, speed).passed) for name, copy in copies.items()]
 
 
