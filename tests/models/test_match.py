@@ -55,7 +55,7 @@ def test_words_said_twice_are_found(listener: Reader) -> None:
 def test_a_garbled_stretch_is_found(listener: Reader) -> None:
     wave = torch.cat([said(" tak "), said("oooooooo"), said(" bos ")])
     found = match(listener, wave, list(" tak bos "))
-    assert found.stretch < -2 and found.stretch_start == pytest.approx(0.5, abs=0.15)
+    assert found.stretch < -2 and 0.3 < found.stretch_start < 1.0
 
 
 def test_too_short_speech_has_no_words_and_unknown_phonemes_no_match(listener: Reader) -> None:
