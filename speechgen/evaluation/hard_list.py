@@ -68,7 +68,7 @@ def say_hard_list(
     facts: dict | None = None,
     on_line: Callable[[], None] = lambda: None,
 ) -> dict:
-    """Say each line with the guard, and write and return DIR/hard-list.json; lines that are there are kept.
+    """Say each of one or more lines with the guard, and write and return DIR/hard-list.json; what is there is kept.
 
     Raises UserError for a folder that holds something else, or the list said otherwise.
     """
@@ -92,11 +92,15 @@ def say_hard_list(
             entry = asdict(line) | _say(synthesiser, voice, line, out, guard, drawing, seed, other)
         other = _wav(out, line) if "chunks" in entry else other
         done[line.name] = said[line.name] = entry
-        report = {"settings": settings, "facts": facts or {}, "machine": describe_machine(), "lines": done}
+        report = {
+            "settings": settings,
+            "facts": facts or {},
+            "machine": describe_machine(),
+            **summary(list(said.values())),  # so that a run that is stopped has counted what it said
+            "lines": done,
+        }
         write_json(out / REPORT, report)
         on_line()
-    report |= summary(list(said.values()))
-    write_json(out / REPORT, report)
     return report
 
 
