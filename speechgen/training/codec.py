@@ -31,6 +31,8 @@ BALANCER_DECAY = 0.99
 class AdversarialConfig(Config):
     """``start_step``: the first step with discriminators. ``discriminator_warmup``: for so many steps from there on
     they learn alone while the codec waits, since before they know anything their gradients are noise.
+    ``discriminator_every``: afterwards they learn at one step in so many (EnCodec: at two of three), which keeps them
+    from winning and saves their time.
     ``freeze_encoder``: from ``start_step`` on train the decoder only, which is cheap and stable (AudioDec, Wu et al.
     2023). ``from_initial``: go on with the discriminators of the experiment's ``initial``, where it has some.
     Weights of 0 switch a loss off."""
@@ -40,6 +42,7 @@ class AdversarialConfig(Config):
     kind: Literal["least_squares", "hinge"] = "least_squares"
     start_step: int = Field(0, ge=0)
     discriminator_warmup: int = Field(0, ge=0)
+    discriminator_every: int = Field(1, ge=1)
     freeze_encoder: bool = True
     from_initial: bool = True
     discriminators: DiscriminatorConfig = DiscriminatorConfig()
@@ -95,7 +98,9 @@ class CodecTraining:
         """The codec first, then, once they are in the game, the discriminators on what it made."""
         if self._only_discriminators(step):
             return ["discriminators"]
-        return ["codec", "discriminators"] if self._adversarial(step) else ["codec"]
+        against = self.task.adversarial
+        their_turn = self._adversarial(step) and (step - against.start_step) % against.discriminator_every == 0
+        return ["codec", "discriminators"] if their_turn else ["codec"]
 
     def batch(self, step: int, rank: int, ranks: int) -> Tensor:
         waves = self.crops.waves(step)
