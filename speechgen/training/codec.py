@@ -6,7 +6,7 @@ The generator is the codec, the discriminators are its opponent; each is a playe
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from speechgen.audio.pictures import spectrogram_pair
@@ -51,7 +51,8 @@ class AdversarialConfig(Config):
 class CodecTask(Config):
     """What "similar" means for this codec. ``balance``: weights are shares of the gradient instead of factors of the
     losses, measured where ``balance_at`` says: at the weights of the decoder's last layer, or at the waveform as
-    EnCodec does, which for spectral decoders is another thing (see ``losses/balancer.py``)."""
+    EnCodec does, which for spectral decoders is another thing (see ``losses/balancer.py``); at one step in
+    ``balance_every``, since it takes a way back through each loss alone."""
 
     batch: int = 24
     seconds: float = 1.0
@@ -60,6 +61,7 @@ class CodecTask(Config):
     adversarial: AdversarialConfig = AdversarialConfig()
     balance: bool = False
     balance_at: Literal["decoder", "waveform"] = "decoder"
+    balance_every: PositiveInt = 4
     bottleneck_weight: float = 1.0
 
 
@@ -87,7 +89,7 @@ class CodecTraining:
         for name in ("adversarial", "feature_matching"):
             if getattr(task.adversarial, name):
                 self.weights[name] = getattr(task.adversarial, name)
-        self.balancer = Balancer(self.weights, BALANCER_DECAY) if task.balance else None
+        self.balancer = Balancer(self.weights, BALANCER_DECAY**task.balance_every) if task.balance else None
         self._made: Tensor | None = None
 
     @property
@@ -133,7 +135,8 @@ class CodecTraining:
         if self.balancer:
             # The last weights that a decoder registers are those of the layer that it ends in.
             last = [weights for weights in codec.decoder.parameters() if weights.ndim > 1][-1]
-            total = self.balancer(losses, made, last if self.task.balance_at == "decoder" else None)
+            at = last if self.task.balance_at == "decoder" else None
+            total = self.balancer(losses, made, at, measure=step % self.task.balance_every == 0)
         else:
             total = sum(self.weights[name] * loss for name, loss in losses.items())
         total = total + self.task.bottleneck_weight * sum(quantized.losses.values())
