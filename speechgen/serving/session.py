@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from speechgen.audio.watermark import Watermarker
 from speechgen.models.speak import Drawing, speak
 from speechgen.models.tts import TokenTTS
 from speechgen.models.voice import Voice
+from speechgen.serving.batcher import Batcher
 from speechgen.serving.levels import Edges, Leveller
 from speechgen.tokenizers.base import Tokens
 from speechgen.tokenizers.codec import Codec
@@ -16,6 +18,9 @@ from speechgen.tokenizers.codec import Codec
 PAUSE_SECONDS = 0.1  # between chunks, whose own pauses come on top
 MOST_STEPS = 8  # decoded at once; the first ones go alone, so that audio comes early
 GUARD_SECONDS = (1.0, 0.3)  # longest chunk: so much, and so much a symbol
+STRIDE = 1_000_003  # from the seed of a passage to that of the next: takes count up by one
+
+Levels = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -51,16 +56,24 @@ class Session:
         language: str,
         drawing: Drawing,
         seed: int,
+        batcher: Batcher | None = None,
+        watermark: bool = True,
+        first: int = 0,
+        levels: Levels | None = None,
     ):
+        """``batcher``: draws the frames in steps shared with other sessions. ``watermark``: marks the audio as
+        generated. ``first``: the passage to begin with, and ``levels`` what was left of the loudness before it."""
         self.tts, self.codec, self.passages, self.voice = tts, codec, passages, voice
         self.language, self.drawing = language, drawing
         self.spans: list[Span] = []
         self.warnings: list[str] = []
         self.on_chunk: Callable[[], None] = lambda: None
-        self._generator = torch.Generator().manual_seed(seed)
+        self._seed, self._batcher, self._first = seed, batcher, first
         self._leveller = Leveller(codec.sample_rate)
+        if levels is not None:
+            self._leveller.power, self._leveller.gain = levels
         self._samples = 0
-        self._blocks = self._said()
+        self._blocks = self._marked(self._said()) if watermark else self._said()
 
     def __iter__(self) -> Iterator[Tensor]:
         return self
@@ -71,13 +84,30 @@ class Session:
             block = next(self._blocks)
         return block
 
+    def close(self) -> None:
+        """Stop drawing; what is left of the text stays unsaid."""
+        self._blocks.close()
+
+    @property
+    def levels(self) -> Levels:
+        """Power and gain that the loudness of the next passage starts from."""
+        return self._leveller.power, self._leveller.gain
+
+    def _marked(self, blocks: Iterator[Tensor]) -> Iterator[Tensor]:
+        watermarker = Watermarker(self.codec.sample_rate)
+        for block in blocks:
+            yield watermarker(block)
+        yield watermarker.end()
+
     def _said(self) -> Iterator[Tensor]:
         pause = torch.zeros(round(PAUSE_SECONDS * self.codec.sample_rate))
-        for number, passage in enumerate(self.passages):
+        for number, passage in enumerate(self.passages[self._first :], start=self._first):
             if number:
                 self._samples += len(pause)
                 yield pause
             start = self._samples
+            # A passage has a seed of its own, so that it can be had again without those before it.
+            self._generator = torch.Generator().manual_seed((self._seed + number * STRIDE) % 2**63)
             for block in self._passage(passage):
                 self._samples += len(block)
                 yield block
@@ -95,7 +125,8 @@ class Session:
         """Units (1, patch, C or K), cut where no speech of these symbols can still be going on."""
         fixed, each = GUARD_SECONDS
         longest = (fixed + each * len(passage.symbols)) / self.drawing.speed * self.codec.frame_rate
-        drawn = speak(self.tts, passage.symbols, self.language, self.voice, self.drawing, self._generator)
+        asked = (passage.symbols, self.language, self.voice, self.drawing, self._generator)
+        drawn = speak(self.tts, *asked) if self._batcher is None else self._batcher.speak(*asked)
         frames = 0
         for units in drawn:
             frames += units.shape[1]

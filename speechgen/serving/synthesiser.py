@@ -18,8 +18,9 @@ from speechgen.models.rows import symbol_numbers
 from speechgen.models.speak import Drawing
 from speechgen.models.tts import UNKNOWN, TokenTTS
 from speechgen.models.voice import Voice
+from speechgen.serving.batcher import Batcher
 from speechgen.serving.prompts import Prompt, pause_before, read_prompt
-from speechgen.serving.session import Passage, Session, Span
+from speechgen.serving.session import Levels, Passage, Session, Span
 from speechgen.text.chunks import split_sentences
 from speechgen.text.normalise import normalise
 from speechgen.text.spelling import PAUSE, spell
@@ -141,8 +142,11 @@ class Synthesiser:
         seed: int = 0,
         takes: int = 1,
         on_chunk: Callable[[], None] = lambda: None,
+        watermark: bool = True,
     ) -> Spoken:
         """Say a text in a voice (or in none in particular); take number n, from 0, is drawn with ``seed`` + n.
+
+        ``watermark``: mark the audio inaudibly as generated, for ``speechgen watermark detect``.
 
         ``on_chunk`` is called after every sentence chunk, of which there are ``len(chunks(text, language))`` a take.
         Raises UserError for text that cannot be said and for a voice of another codec.
@@ -154,7 +158,7 @@ class Synthesiser:
         told: dict[str, None] = {}
         first_audio = 0.0
         for number in range(takes):
-            session = self.stream(text, voice, language, drawing, seed + number)
+            session = self.stream(text, voice, language, drawing, seed + number, watermark=watermark)
             session.on_chunk = on_chunk
             blocks = []
             for block in session:
@@ -175,12 +179,21 @@ class Synthesiser:
         language: str = "en",
         drawing: Drawing = Drawing(),
         seed: int = 0,
+        batcher: Batcher | None = None,
+        watermark: bool = True,
+        first: int = 0,
+        levels: Levels | None = None,
     ) -> Session:
-        """As ``say``, one take: iterate over the session for blocks (n,) of audio as they are made."""
+        """As ``say``, one take: iterate over the session for blocks (n,) of audio as they are made.
+
+        ``batcher``, of this TTS: shares the model's steps with other sessions. ``first``, ``levels``: see ``Session``.
+        """
         check_drawing(drawing)
         passages, unknown = self._passages(text, language)
         fitted = None if voice is None else self._fitted(voice)
-        session = Session(self.tts, self.codec, passages, fitted, language, drawing, seed)
+        session = Session(
+            self.tts, self.codec, passages, fitted, language, drawing, seed, batcher, watermark, first, levels
+        )
         if unknown:
             session.warnings.append(f"this model never learned {' '.join(unknown)}, and guesses how it sounds")
         return session

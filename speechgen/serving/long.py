@@ -1,0 +1,149 @@
+"""Long text into an audio file, chunk by chunk, so that work which was broken off goes on where it was."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from speechgen.audio.stream import AudioWriter
+from speechgen.audio.watermark import Watermarker
+from speechgen.models.load import fingerprint
+from speechgen.models.speak import Drawing
+from speechgen.models.voice import Voice
+from speechgen.serving.session import PAUSE_SECONDS, Levels, Session, Span
+from speechgen.serving.synthesiser import Synthesiser
+
+KEY = "made-with"  # the file that tells what the parts in a folder are parts of
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What ``read_aloud`` wrote: its length, where each chunk lies, how many chunks had been there already, how fast
+    the others were made, and what to tell."""
+
+    seconds: float
+    spans: list[Span]
+    resumed: int
+    x_real_time: float
+    warnings: list[str]
+
+
+def read_aloud(
+    synthesiser: Synthesiser,
+    text: str,
+    out: Path,
+    voice: Voice | None = None,
+    language: str = "en",
+    drawing: Drawing = Drawing(),
+    seed: int = 0,
+    watermark: bool = True,
+    on_chunk: Callable[[], None] = lambda: None,
+) -> Reading:
+    """What ``synthesiser.say`` says, into an audio file; finished chunks wait beside it in ``OUT.parts``.
+
+    Called again with the same words, voice, model, drawing and seed it goes on after the last of them. ``on_chunk``
+    is called for every chunk, also for those that are there already. Raises what ``say`` and ``AudioWriter`` raise.
+    """
+    folder = out.with_name(f"{out.name}.parts")
+    _prepare(folder, _key(synthesiser, text, voice, language, drawing, seed))
+    resumed, levels = 0, None
+    while (part := _load(folder, resumed)) is not None:
+        levels, resumed = part.levels, resumed + 1
+        on_chunk()
+    session = synthesiser.stream(text, voice, language, drawing, seed, watermark=False, first=resumed, levels=levels)
+    started = time.perf_counter()
+    made = _say_the_rest(session, folder, resumed, synthesiser.sample_rate, on_chunk)
+    speed = made / (time.perf_counter() - started)
+    spans, warnings, total = [], dict.fromkeys(session.warnings), 0
+    rate = synthesiser.sample_rate
+    watermarker = Watermarker(rate)
+    with AudioWriter(out, rate, 1) as file:
+        number = 0
+        while (part := _load(folder, number)) is not None:
+            start = total + (round(PAUSE_SECONDS * rate) if number else 0)
+            total, number = total + len(part.wave), number + 1
+            spans.append(Span(part.text, start / rate, total / rate))
+            warnings |= dict.fromkeys(part.warnings)
+            file.write((watermarker(part.wave) if watermark else part.wave)[None])
+        if watermark:
+            file.write(watermarker.end()[None])
+    shutil.rmtree(folder)
+    return Reading(total / rate, spans, resumed, speed, list(warnings))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A chunk as it was said, with the pause before it, and the loudness that the next one starts from."""
+
+    wave: Tensor
+    text: str
+    levels: Levels
+    warnings: list[str]
+
+
+def _say_the_rest(session: Session, folder: Path, first: int, rate: int, on_chunk: Callable[[], None]) -> float:
+    """Save each chunk that the session says as a part; returns the seconds said."""
+    blocks: list[Tensor] = []
+    samples = 0
+
+    def save() -> None:
+        nonlocal samples
+        part = _Part(torch.cat(blocks), session.spans[-1].text, session.levels, session.warnings)
+        _save(folder, first + len(session.spans) - 1, part)
+        samples += len(part.wave)
+        blocks.clear()
+        on_chunk()
+
+    session.on_chunk = save
+    for block in session:
+        blocks.append(block)
+    return samples / rate
+
+
+def _key(synthesiser: Synthesiser, text: str, voice: Voice | None, language: str, drawing: Drawing, seed: int) -> str:
+    """A fingerprint of all that the sound depends on."""
+    digest = hashlib.sha256()
+    models = [fingerprint(synthesiser.tts), fingerprint(synthesiser.codec)]
+    digest.update(json.dumps([text, language, asdict(drawing), seed, models]).encode())
+    if voice is not None:
+        digest.update(voice.latents.numpy().tobytes() + voice.symbols.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _prepare(folder: Path, key: str) -> None:
+    """A folder for the parts of what ``key`` stands for, with those that are there, and without any others."""
+    mark = folder / KEY
+    if not mark.is_file() or mark.read_text(encoding="utf-8") != key:
+        if mark.is_file():  # ours, of other words or another voice
+            shutil.rmtree(folder)
+        folder.mkdir(exist_ok=True)
+        mark.write_text(key, encoding="utf-8")
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"{number:05d}.safetensors"
+
+
+def _save(folder: Path, number: int, part: _Part) -> None:
+    told = {"text": part.text, "levels": json.dumps(part.levels), "warnings": json.dumps(part.warnings)}
+    partial = folder / "partial"
+    safetensors.torch.save_file({"wave": part.wave}, partial, metadata=told)
+    partial.replace(_path(folder, number))
+
+
+def _load(folder: Path, number: int) -> _Part | None:
+    """A finished part, or None where there is none yet."""
+    if not _path(folder, number).is_file():
+        return None
+    with safetensors.safe_open(_path(folder, number), "pt") as file:
+        told, wave = file.metadata(), file.get_tensor("wave")
+    levels = tuple(json.loads(told["levels"]))
+    return _Part(wave, told["text"], levels, json.loads(told["warnings"]))
