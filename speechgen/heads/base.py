@@ -21,7 +21,8 @@ class Head(Protocol):
     """Draws one unit from its distribution given the backbone's z.
 
     Positions come flattened: N of them, whatever batch and time they are from. Units are (N, D) float for continuous
-    heads and (N, K) long for discrete ones. Each row may have a generator of its own. ``sample`` takes further options that are a head's own (steps, top_k...).
+    heads and (N, K) long for discrete ones. Each row may be drawn by a generator of its own. ``sample`` takes further
+    options that are a head's own (steps, top_k...).
     """
 
     def loss(

@@ -276,7 +276,7 @@ def test_of_200_at_once_each_is_served_or_told_to_come_back(served: Served, synt
         for answer in refused:
             assert 1 <= int(answer.headers["retry-after"]) <= 60 and answer.json()["error"]["code"] == "overloaded"
         assert busy.speaker.turns.most_running == 4 and 1 < busy.speaker.batcher.most_lines <= 4
-        assert busy.speaker.turns.running == busy.speaker.turns.waiting == 0
+        assert busy.speaker.turns.running == busy.speaker.turns.present == 0
         client.close()
 
 

@@ -8,10 +8,9 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from speechgen.errors import nearest
 from speechgen.serving.batcher import Batcher
 from speechgen.serving.limits import RequestLimits
-from speechgen.serving.server.requests import RequestError, read_request, refusal
+from speechgen.serving.server.requests import RequestError, refusal
 from speechgen.serving.server.speech import Speaker, Speech
 from speechgen.serving.synthesiser import Synthesiser
 
@@ -31,7 +30,7 @@ def build_server(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with Batcher(synthesiser.tts) as batcher:
-            app.state.speaker = Speaker(synthesiser, batcher, limits, watermark)
+            app.state.speaker = Speaker(synthesiser, model, batcher, limits, watermark)
             yield
 
     app = FastAPI(title="speechgen", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -40,8 +39,6 @@ def build_server(
 
     @app.exception_handler(RequestError)
     async def refuse(request: Request, error: RequestError) -> Response:
-        if request.url.path == "/v1/audio/speech":
-            app.state.speaker.figures.requests[error.status] += 1
         return refusal(error)
 
     @app.exception_handler(HTTPException)
@@ -49,10 +46,8 @@ def build_server(
         return refusal(RequestError(error.status_code, f"{request.method} {request.url.path}: {error.detail}"))
 
     @app.post("/v1/audio/speech")
-    async def speech(request: Request) -> Response:
-        asked = await read_request(request, limits)
-        _check_model(asked.model, model)
-        return Speech(app.state.speaker, asked)
+    async def speech() -> Response:
+        return Speech(app.state.speaker)
 
     @app.get("/v1/voices")
     def voices() -> JSONResponse:
@@ -65,7 +60,7 @@ def build_server(
 
     @app.get("/v1/models/{name}")
     def one_model(name: str) -> JSONResponse:
-        _check_model(name, model)
+        app.state.speaker.check_model(name)
         return JSONResponse(_card(model))
 
     @app.get("/health")
@@ -79,12 +74,6 @@ def build_server(
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     return app
-
-
-def _check_model(asked: str, served: str) -> None:
-    if asked != served:
-        hint = nearest(asked, [served])
-        raise RequestError(404, f"model {asked!r} is not served here{hint}", "model", "model_not_found")
 
 
 def _card(model: str) -> dict:

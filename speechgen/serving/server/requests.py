@@ -1,5 +1,6 @@
 """What a program may ask, as OpenAI's API has it, and how a refusal is said in its words."""
 
+import asyncio
 import base64
 import binascii
 import json
@@ -21,6 +22,7 @@ FORMATS = {
     "pcm": "audio/pcm",
 }
 STREAMING = ("wav", "pcm")
+BODY_SECONDS = 30.0
 PROMPT = "prompt"  # the voice's name where the recording comes along
 
 
@@ -96,10 +98,13 @@ async def read_request(request: Request, limits: RequestLimits) -> SpeechRequest
         raise RequestError(415, "send Content-Type: application/json")
     body = bytearray()
     try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > limits.body_bytes:
-                raise RequestError(413, f"the request is larger than {limits.body_bytes:,} bytes; send less")
+        async with asyncio.timeout(BODY_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > limits.body_bytes:
+                    raise RequestError(413, f"the request is larger than {limits.body_bytes:,} bytes; send less")
+    except TimeoutError:
+        raise RequestError(408, f"the request was not all there after {BODY_SECONDS:g} s") from None
     except ClientDisconnect:
         raise RequestError(400, "the request broke off") from None
     try:
