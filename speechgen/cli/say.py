@@ -108,7 +108,7 @@ def _to_file(synthesiser, text, speaker, language, drawing, seed, targets, water
 
     takes = len(targets)
     with progress_bar("say", takes * len(synthesiser.chunks(text, language))) as advance:
-        spoken = synthesiser.say(text, speaker, language, drawing, seed, takes, advance, watermark)
+        spoken = synthesiser.say(text, speaker, language, drawing, seed, takes, advance, watermark=watermark)
     for warning in spoken.warnings:
         _warn(warning)
     for take, target in zip(spoken.takes, targets, strict=True):

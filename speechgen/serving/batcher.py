@@ -5,20 +5,18 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Self
 
-import torch
 from torch import Tensor
 
-from speechgen.models.speak import Drawing, Line, advance, begin
+from speechgen.models.speak import Line, advance
 from speechgen.models.tts import TokenTTS
-from speechgen.models.voice import Voice
 
 AHEAD = 32  # units that a line may be ahead of its reader: 1.3 s at 25 steps a second
 
 
 class Batcher:
-    """Draws for all who ``speak`` through it, in a thread of its own that runs inside the ``with`` block.
+    """Draws for all who bring it a line, in a thread of its own that runs inside the ``with`` block.
 
-    With one reader it does what ``models.speak.speak`` does; with many a step costs little more than with one.
+    With one line it does what ``models.speak.speak`` does; with many a step costs little more than with one.
     """
 
     def __init__(self, model: TokenTTS):
@@ -39,12 +37,12 @@ class Batcher:
             self._changed.notify_all()
         self._thread.join()
 
-    def speak(
-        self, symbols: list[str], language: str, voice: Voice | None, drawing: Drawing, generator: torch.Generator
-    ) -> Iterator[Tensor]:
-        """As ``models.speak.speak``, one take. A reader that is closed early leaves; one that lags is waited for by
-        nobody."""
-        waiting = _Waiting(begin(self.model, symbols, language, voice, drawing, generator))
+    def draw(self, line: Line) -> Iterator[Tensor]:
+        """The units of a line of one take, as ``models.speak.speak`` yields them.
+
+        A reader that closes this iterator early leaves; one that lags is waited for by nobody.
+        """
+        waiting = _Waiting(line)
         with self._changed:
             self._lines.append(waiting)
             self._changed.notify_all()

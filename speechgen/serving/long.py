@@ -18,7 +18,7 @@ from speechgen.audio.watermark import Watermarker
 from speechgen.models.load import fingerprint
 from speechgen.models.speak import Drawing
 from speechgen.models.voice import Voice
-from speechgen.serving.session import PAUSE_SECONDS, Levels, Session, Span
+from speechgen.serving.session import Levels, Session, Span
 from speechgen.serving.synthesiser import Synthesiser
 
 KEY = "made-with"  # the file that tells what the parts in a folder are parts of
@@ -68,8 +68,7 @@ def read_aloud(
     with AudioWriter(out, rate, 1) as file:
         number = 0
         while (part := _load(folder, number)) is not None:
-            start = total + (round(PAUSE_SECONDS * rate) if number else 0)
-            total, number = total + len(part.wave), number + 1
+            start, total, number = total + part.pause, total + len(part.wave), number + 1
             spans.append(Span(part.text, start / rate, total / rate))
             warnings |= dict.fromkeys(part.warnings)
             file.write((watermarker(part.wave) if watermark else part.wave)[None])
@@ -81,9 +80,10 @@ def read_aloud(
 
 @dataclass(frozen=True)
 class _Part:
-    """A chunk as it was said, with the pause before it, and the loudness that the next one starts from."""
+    """A chunk as it was said, with the ``pause`` (samples) before it, and the loudness that the next starts from."""
 
     wave: Tensor
+    pause: int
     text: str
     levels: Levels
     warnings: list[str]
@@ -96,7 +96,9 @@ def _say_the_rest(session: Session, folder: Path, first: int, rate: int, on_chun
 
     def save() -> None:
         nonlocal samples
-        part = _Part(torch.cat(blocks), session.spans[-1].text, session.levels, session.warnings)
+        span, wave = session.spans[-1], torch.cat(blocks)
+        pause = len(wave) - round((span.end - span.start) * rate)
+        part = _Part(wave, pause, span.text, session.levels, session.warnings)
         _save(folder, first + len(session.spans) - 1, part)
         samples += len(part.wave)
         blocks.clear()
@@ -133,7 +135,7 @@ def _path(folder: Path, number: int) -> Path:
 
 
 def _save(folder: Path, number: int, part: _Part) -> None:
-    told = {"text": part.text, "levels": json.dumps(part.levels), "warnings": json.dumps(part.warnings)}
+    told = {name: json.dumps(value) for name, value in vars(part).items() if name != "wave"}
     partial = folder / "partial"
     safetensors.torch.save_file({"wave": part.wave}, partial, metadata=told)
     partial.replace(_path(folder, number))
@@ -144,6 +146,5 @@ def _load(folder: Path, number: int) -> _Part | None:
     if not _path(folder, number).is_file():
         return None
     with safetensors.safe_open(_path(folder, number), "pt") as file:
-        told, wave = file.metadata(), file.get_tensor("wave")
-    levels = tuple(json.loads(told["levels"]))
-    return _Part(wave, told["text"], levels, json.loads(told["warnings"]))
+        told = {name: json.loads(value) for name, value in file.metadata().items()}
+        return _Part(file.get_tensor("wave"), **told | {"levels": tuple(told["levels"])})

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from speechgen.audio.watermark import Watermarker
-from speechgen.models.speak import Drawing, speak
+from speechgen.models.speak import Drawing, begin, speak
 from speechgen.models.tts import TokenTTS
 from speechgen.models.voice import Voice
 from speechgen.serving.batcher import Batcher
@@ -56,6 +56,7 @@ class Session:
         language: str,
         drawing: Drawing,
         seed: int,
+        *,
         batcher: Batcher | None = None,
         watermark: bool = True,
         first: int = 0,
@@ -100,9 +101,9 @@ class Session:
         yield watermarker.end()
 
     def _said(self) -> Iterator[Tensor]:
-        pause = torch.zeros(round(PAUSE_SECONDS * self.codec.sample_rate))
         for number, passage in enumerate(self.passages[self._first :], start=self._first):
             if number:
+                pause = self._pause_before(number)
                 self._samples += len(pause)
                 yield pause
             start = self._samples
@@ -115,6 +116,9 @@ class Session:
             self.spans.append(Span(passage.text, start / rate, self._samples / rate))
             self.on_chunk()
 
+    def _pause_before(self, number: int) -> Tensor:
+        return torch.zeros(round(PAUSE_SECONDS * self.codec.sample_rate))
+
     def _passage(self, passage: Passage) -> Iterator[Tensor]:
         edges = Edges(self.codec.sample_rate)
         for wave in decode_stream(self.codec, self._guarded(passage), self.tts.config.unit):
@@ -126,7 +130,7 @@ class Session:
         fixed, each = GUARD_SECONDS
         longest = (fixed + each * len(passage.symbols)) / self.drawing.speed * self.codec.frame_rate
         asked = (passage.symbols, self.language, self.voice, self.drawing, self._generator)
-        drawn = speak(self.tts, *asked) if self._batcher is None else self._batcher.speak(*asked)
+        drawn = speak(self.tts, *asked) if self._batcher is None else self._batcher.draw(begin(self.tts, *asked))
         frames = 0
         for units in drawn:
             frames += units.shape[1]

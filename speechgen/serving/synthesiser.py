@@ -142,6 +142,7 @@ class Synthesiser:
         seed: int = 0,
         takes: int = 1,
         on_chunk: Callable[[], None] = lambda: None,
+        *,
         watermark: bool = True,
     ) -> Spoken:
         """Say a text in a voice (or in none in particular); take number n, from 0, is drawn with ``seed`` + n.
@@ -179,6 +180,7 @@ class Synthesiser:
         language: str = "en",
         drawing: Drawing = Drawing(),
         seed: int = 0,
+        *,
         batcher: Batcher | None = None,
         watermark: bool = True,
         first: int = 0,
@@ -191,9 +193,8 @@ class Synthesiser:
         check_drawing(drawing)
         passages, unknown = self._passages(text, language)
         fitted = None if voice is None else self._fitted(voice)
-        session = Session(
-            self.tts, self.codec, passages, fitted, language, drawing, seed, batcher, watermark, first, levels
-        )
+        asked = (self.tts, self.codec, passages, fitted, language, drawing, seed)
+        session = Session(*asked, batcher=batcher, watermark=watermark, first=first, levels=levels)
         if unknown:
             session.warnings.append(f"this model never learned {' '.join(unknown)}, and guesses how it sounds")
         return session

@@ -65,7 +65,7 @@ def test_sessions_through_a_batcher_say_what_they_say_alone(synth: Synthesiser) 
 
         def say(number: int) -> Tensor:
             together.wait()
-            drawn = batcher.speak(*wanted[number], torch.Generator().manual_seed(number))
+            drawn = batcher.draw(begin(synth.tts, *wanted[number], torch.Generator().manual_seed(number)))
             return torch.cat([units for units, _ in zip(drawn, range(40))], 1)
 
         made = list(pool.map(say, range(len(wanted))))
@@ -78,10 +78,16 @@ def test_a_reader_that_lags_is_waited_for_by_nobody(synth: Synthesiser, monkeypa
     monkeypatch.setattr(batching, "AHEAD", 2)
     slow, quick = lines_of(synth)[0], lines_of(synth)[3]
     with Batcher(synth.tts) as batcher:
-        lagging = batcher.speak(*slow, torch.Generator().manual_seed(0))
+        lagging = batcher.draw(begin(synth.tts, *slow, torch.Generator().manual_seed(0)))
         first = next(lagging)
         check(
-            torch.cat([u for u, _ in zip(batcher.speak(*quick, torch.Generator().manual_seed(3)), range(40))], 1),
+            torch.cat(
+                [
+                    u
+                    for u, _ in zip(batcher.draw(begin(synth.tts, *quick, torch.Generator().manual_seed(3))), range(40))
+                ],
+                1,
+            ),
             alone(synth, quick, 3),
         )
         rest = [units for units, _ in zip(lagging, range(39))]
@@ -100,13 +106,13 @@ def test_a_step_that_fails_is_told_to_its_readers_and_to_nobody_else(
         with monkeypatch.context() as broken:
             broken.setattr(batching, "advance", failing)
             with pytest.raises(RuntimeError, match="a step of the model failed"):
-                next(batcher.speak(*line, torch.Generator()))
-        assert next(batcher.speak(*line, torch.Generator())).isfinite().all()
+                next(batcher.draw(begin(synth.tts, *line, torch.Generator())))
+        assert next(batcher.draw(begin(synth.tts, *line, torch.Generator()))).isfinite().all()
 
 
 def test_a_closed_batcher_says_so(synth: Synthesiser) -> None:
     with Batcher(synth.tts) as batcher:
-        drawn = batcher.speak(*lines_of(synth)[0], torch.Generator())
+        drawn = batcher.draw(begin(synth.tts, *lines_of(synth)[0], torch.Generator()))
         next(drawn)
     with pytest.raises(RuntimeError, match="closed"):
         list(drawn)

@@ -155,7 +155,10 @@ def test_the_stream_is_what_all_units_at_once_decode_to(kind: str, tiny_models: 
 def test_through_a_batcher_a_text_is_said_as_alone(synth: Synthesiser, voice: Voice) -> None:
     alone = synth.say(TEXT, voice, drawing=QUICK, seed=5).wave
     with Batcher(synth.tts) as batcher, ThreadPoolExecutor(3) as pool:
-        jobs = [pool.submit(lambda: torch.cat(list(synth.stream(TEXT, voice, "en", QUICK, 5, batcher)))) for _ in "abc"]
+        jobs = [
+            pool.submit(lambda: torch.cat(list(synth.stream(TEXT, voice, "en", QUICK, 5, batcher=batcher))))
+            for _ in "abc"
+        ]
         for job in jobs:
             torch.testing.assert_close(job.result(), alone, atol=1e-4, rtol=1e-3)
 
