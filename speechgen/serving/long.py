@@ -15,6 +15,7 @@ from torch import Tensor
 
 from speechgen.audio.stream import AudioWriter
 from speechgen.audio.watermark import Watermarker
+from speechgen.errors import UserError
 from speechgen.models.load import fingerprint
 from speechgen.models.speak import Drawing
 from speechgen.models.voice import Voice
@@ -123,11 +124,12 @@ def _key(synthesiser: Synthesiser, text: str, voice: Voice | None, language: str
 def _prepare(folder: Path, key: str) -> None:
     """A folder for the parts of what ``key`` stands for, with those that are there, and without any others."""
     mark = folder / KEY
-    if not mark.is_file() or mark.read_text(encoding="utf-8") != key:
-        if mark.is_file():  # ours, of other words or another voice
-            shutil.rmtree(folder)
-        folder.mkdir(exist_ok=True)
-        mark.write_text(key, encoding="utf-8")
+    if folder.exists() and not mark.is_file() and any(folder.iterdir()):
+        raise UserError(f"{folder}: is in the way: finished chunks would lie there, and it holds something else")
+    if mark.is_file() and mark.read_text(encoding="utf-8") != key:  # of other words, or another voice
+        shutil.rmtree(folder)
+    folder.mkdir(exist_ok=True)
+    mark.write_text(key, encoding="utf-8")
 
 
 def _path(folder: Path, number: int) -> Path:

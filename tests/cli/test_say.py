@@ -184,6 +184,15 @@ def test_a_long_text_goes_on_where_it_was_broken_off(
     assert "were there" not in out and (tmp_path / "out" / "again.wav").read_bytes() != whole
 
 
+def test_a_folder_in_the_way_of_parts_is_left_alone(shell: Shell, tts: Path, prompt_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("The lazy dog.")
+    (tmp_path / "a.wav.parts").mkdir()
+    (tmp_path / "a.wav.parts" / "diary.txt").write_text("mine")
+    common = ("--prompt", prompt_file, "--model", tts, *QUICK)
+    _, err = shell("say", "--file", tmp_path / "text.txt", *common, "-o", tmp_path / "a.wav", status=2)
+    assert "is in the way" in err and (tmp_path / "a.wav.parts" / "diary.txt").exists()
+
+
 def test_what_is_said_is_marked_unless_told_not_to(shell: Shell, tts: Path, prompt_file: Path, tmp_path: Path) -> None:
     text = " ".join(["The quick brown fox jumps over the very lazy dog near the river."] * 4)
     common = ("say", text, "--prompt", prompt_file, "--model", tts, *QUICK, "-o")

@@ -280,6 +280,17 @@ def test_of_200_at_once_each_is_served_or_told_to_come_back(served: Served, synt
         client.close()
 
 
+def test_a_fault_of_the_server_is_told_as_one(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise ValueError("a fault")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Speaker, "session", failing)
+        answer = served.say()
+    assert answer.status_code == 500 and answer.json()["error"]["type"] == "server_error"
+    assert "a fault" not in answer.text and served.say().status_code == 200
+
+
 def test_what_takes_too_long_is_ended(synth: Synthesiser, served: Served) -> None:
     with serving(synth, seconds=0.05) as hasty:
         answer = hasty.say(input=LONG, response_format="flac")
