@@ -7,21 +7,29 @@ from speechgen.nn.convolution import CausalConv1d
 
 
 class ConvNeXtBlock(nn.Module):
-    """Depthwise convolution, layer norm, and a four-fold MLP with a learned scale, added to the input.
+    """Depthwise convolution, layer norm, and an MLP with a learned scale, added to the input.
 
-    (B, C, T) in and out. Causal blocks stream; others see ``kernel // 2`` frames ahead.
+    (B, C, T) in and out. Causal blocks stream; others see ``kernel // 2`` frames ahead. ``hidden``: the MLP's width,
+    four times the block's unless given.
     """
 
-    def __init__(self, width: int, kernel: int = 7, causal: bool = True, scale: float = 0.1, dropout: float = 0.0):
+    def __init__(
+        self,
+        width: int,
+        kernel: int = 7,
+        causal: bool = True,
+        scale: float = 0.1,
+        dropout: float = 0.0,
+        hidden: int | None = None,
+    ):
         super().__init__()
         if causal:
             self.depthwise = CausalConv1d(width, width, kernel, groups=width)
         else:
             self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
         self.norm = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width)
-        )
+        hidden = hidden or 4 * width
+        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width))
         self.scale = nn.Parameter(torch.full((width,), scale))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,10 +54,20 @@ class ConvNeXtBlock(nn.Module):
 class ConvNeXtStack(nn.Module):
     """Blocks one after another; the state is the list of theirs."""
 
-    def __init__(self, width: int, blocks: int, kernel: int = 7, causal: bool = True, dropout: float = 0.0):
+    def __init__(
+        self,
+        width: int,
+        blocks: int,
+        kernel: int = 7,
+        causal: bool = True,
+        dropout: float = 0.0,
+        hidden: int | None = None,
+    ):
         super().__init__()
         # A block's first contribution is scaled by 1 / blocks, so that the stack starts near the identity.
-        self.blocks = nn.ModuleList(ConvNeXtBlock(width, kernel, causal, 1 / blocks, dropout) for _ in range(blocks))
+        self.blocks = nn.ModuleList(
+            ConvNeXtBlock(width, kernel, causal, 1 / blocks, dropout, hidden) for _ in range(blocks)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.blocks:
