@@ -36,6 +36,10 @@ def say(
     temperature: Annotated[float, typer.Option(help="How lively to draw; 0 is the plainest.")] = 0.7,
     speed: Annotated[float, typer.Option(help="2 is twice as fast.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same audio.")] = 0,
+    guard: Annotated[
+        bool, typer.Option("--guard/--no-guard", help="Listen to each chunk, and try again where words went wrong.")
+    ] = True,
+    retries: Annotated[int, typer.Option(min=0, max=20, help="Tries more for a chunk that the guard rejects.")] = 2,
     takes: Annotated[int, typer.Option(min=1, max=100, help="Renderings, with seed, seed + 1, ...")] = 1,
     watermark: Annotated[
         bool, typer.Option("--watermark/--no-watermark", help="Mark the audio, inaudibly, as generated.")
@@ -85,12 +89,13 @@ def say(
     else:
         speaker = _default_voice(synthesiser)
     asked = (synthesiser, written, speaker, language, drawing, seed)
-    if stream:
+    checking = synthesiser.guard(retries) if guard else None
+    if stream:  # a guard would hold every chunk back until it is whole
         takes_spans = [_stream(*asked, watermark, raw)]
     elif file:
-        takes_spans = _to_files(*asked, _numbered(out, takes), watermark)
+        takes_spans = _to_files(*asked, _numbered(out, takes), checking, watermark)
     else:
-        takes_spans = _to_file(*asked, _numbered(out, takes), watermark)
+        takes_spans = _to_file(*asked, _numbered(out, takes), checking, watermark)
     if srt:
         for spans, target in zip(takes_spans, _numbered(srt, takes), strict=True):
             target.write_text(to_srt(spans), encoding="utf-8")
@@ -101,24 +106,27 @@ def _numbered(path: Path, takes: int) -> list[Path]:
     return [path] if takes == 1 else [path.with_stem(f"{path.stem}-{take + 1}") for take in range(takes)]
 
 
-def _to_file(synthesiser, text, speaker, language, drawing, seed, targets, watermark) -> list:
+def _to_file(synthesiser, text, speaker, language, drawing, seed, targets, guard, watermark) -> list:
     """Say all takes, then write them; the spans of each."""
     from speechgen.audio.files import write_audio
     from speechgen.cli.progress import progress_bar
 
     takes = len(targets)
     with progress_bar("say", takes * len(synthesiser.chunks(text, language))) as advance:
-        spoken = synthesiser.say(text, speaker, language, drawing, seed, takes, advance, watermark=watermark)
+        spoken = synthesiser.say(text, speaker, language, drawing, seed, takes, advance, guard, watermark=watermark)
     for warning in spoken.warnings:
         _warn(warning)
     for take, target in zip(spoken.takes, targets, strict=True):
         write_audio(target, take.wave, spoken.sample_rate)
         typer.echo(f"{target}: {len(take.wave) / spoken.sample_rate:.2f} s, seed {take.seed}")
+        for check in take.checks:
+            if check.tries > 1 or check.reasons:
+                typer.echo(f"guard: {check}")
     typer.echo(f"{spoken.x_real_time:.1f}x real time, first audio after {spoken.first_audio:.2f} s")
     return [take.spans for take in spoken.takes]
 
 
-def _to_files(synthesiser, text, speaker, language, drawing, seed, targets, watermark) -> list:
+def _to_files(synthesiser, text, speaker, language, drawing, seed, targets, guard, watermark) -> list:
     """Say and write take after take, chunk by chunk, so that it can be broken off; the spans of each."""
     from speechgen.cli.progress import progress_bar
     from speechgen.serving.long import read_aloud
@@ -126,13 +134,15 @@ def _to_files(synthesiser, text, speaker, language, drawing, seed, targets, wate
     readings, chunks = [], len(synthesiser.chunks(text, language))
     with progress_bar("say", len(targets) * chunks) as advance:
         for number, target in enumerate(targets):
-            asked = (speaker, language, drawing, seed + number, watermark)
+            asked = (speaker, language, drawing, seed + number, guard, watermark)
             readings.append(read_aloud(synthesiser, text, target, *asked, on_chunk=advance))
     for warning in dict.fromkeys(warning for reading in readings for warning in reading.warnings):
         _warn(warning)
     for number, (reading, target) in enumerate(zip(readings, targets, strict=True)):
         there = f", {reading.resumed} of {chunks} chunks were there" if reading.resumed else ""
         typer.echo(f"{target}: {reading.seconds:.2f} s, seed {seed + number}{there}")
+        for check in reading.checks:
+            typer.echo(f"guard: {check}")
     typer.echo(f"{readings[-1].x_real_time:.1f}x real time")
     return [reading.spans for reading in readings]
 

@@ -19,6 +19,7 @@ from speechgen.errors import UserError
 from speechgen.models.load import fingerprint
 from speechgen.models.speak import Drawing
 from speechgen.models.voice import Voice
+from speechgen.serving.guard import Guard
 from speechgen.serving.session import Levels, Session, Span
 from speechgen.serving.synthesiser import Synthesiser
 
@@ -28,13 +29,14 @@ KEY = "made-with"  # the file that tells what the parts in a folder are parts of
 @dataclass(frozen=True)
 class Reading:
     """What ``read_aloud`` wrote: its length, where each chunk lies, how many chunks had been there already, how fast
-    the others were made, and what to tell."""
+    the others were made, what to tell, and what a guard had against chunks."""
 
     seconds: float
     spans: list[Span]
     resumed: int
     x_real_time: float
     warnings: list[str]
+    checks: list[str]
 
 
 def read_aloud(
@@ -45,6 +47,7 @@ def read_aloud(
     language: str = "en",
     drawing: Drawing = Drawing(),
     seed: int = 0,
+    guard: Guard | None = None,
     watermark: bool = True,
     on_chunk: Callable[[], None] = lambda: None,
 ) -> Reading:
@@ -54,16 +57,17 @@ def read_aloud(
     is called for every chunk, also for those that are there already. Raises what ``say`` and ``AudioWriter`` raise.
     """
     folder = out.with_name(f"{out.name}.parts")
-    _prepare(folder, _key(synthesiser, text, voice, language, drawing, seed))
+    _prepare(folder, _key(synthesiser, text, voice, language, drawing, seed, guard))
     resumed, levels = 0, None
     while (part := _load(folder, resumed)) is not None:
         levels, resumed = part.levels, resumed + 1
         on_chunk()
-    session = synthesiser.stream(text, voice, language, drawing, seed, watermark=False, first=resumed, levels=levels)
+    asked = (text, voice, language, drawing, seed, guard)
+    session = synthesiser.stream(*asked, watermark=False, first=resumed, levels=levels)
     started = time.perf_counter()
     made = _say_the_rest(session, folder, resumed, synthesiser.sample_rate, on_chunk)
     speed = made / (time.perf_counter() - started)
-    spans, warnings, total = [], dict.fromkeys(session.warnings), 0
+    spans, checks, warnings, total = [], [], dict.fromkeys(session.warnings), 0
     rate = synthesiser.sample_rate
     watermarker = Watermarker(rate)
     with AudioWriter(out, rate, 1) as file:
@@ -71,12 +75,13 @@ def read_aloud(
         while (part := _load(folder, number)) is not None:
             start, total, number = total + part.pause, total + len(part.wave), number + 1
             spans.append(Span(part.text, start / rate, total / rate))
+            checks += part.checks
             warnings |= dict.fromkeys(part.warnings)
             file.write((watermarker(part.wave) if watermark else part.wave)[None])
         if watermark:
             file.write(watermarker.end()[None])
     shutil.rmtree(folder)
-    return Reading(total / rate, spans, resumed, speed, list(warnings))
+    return Reading(total / rate, spans, resumed, speed, list(warnings), checks)
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,7 @@ class _Part:
     text: str
     levels: Levels
     warnings: list[str]
+    checks: list[str]
 
 
 def _say_the_rest(session: Session, folder: Path, first: int, rate: int, on_chunk: Callable[[], None]) -> float:
@@ -99,7 +105,8 @@ def _say_the_rest(session: Session, folder: Path, first: int, rate: int, on_chun
         nonlocal samples
         span, wave = session.spans[-1], torch.cat(blocks)
         pause = len(wave) - round((span.end - span.start) * rate)
-        part = _Part(wave, pause, span.text, session.levels, session.warnings)
+        checks = [str(check) for check in session.checks[-1:] if check.tries > 1 or check.reasons]
+        part = _Part(wave, pause, span.text, session.levels, session.warnings, checks)
         _save(folder, first + len(session.spans) - 1, part)
         samples += len(part.wave)
         blocks.clear()
@@ -111,11 +118,19 @@ def _say_the_rest(session: Session, folder: Path, first: int, rate: int, on_chun
     return samples / rate
 
 
-def _key(synthesiser: Synthesiser, text: str, voice: Voice | None, language: str, drawing: Drawing, seed: int) -> str:
+def _key(
+    synthesiser: Synthesiser,
+    text: str,
+    voice: Voice | None,
+    language: str,
+    drawing: Drawing,
+    seed: int,
+    guard: Guard | None,
+) -> str:
     """A fingerprint of all that the sound depends on."""
     digest = hashlib.sha256()
     models = [fingerprint(synthesiser.tts), fingerprint(synthesiser.codec)]
-    digest.update(json.dumps([text, language, asdict(drawing), seed, models]).encode())
+    digest.update(json.dumps([text, language, asdict(drawing), seed, guard and guard.retries, models]).encode())
     if voice is not None:
         digest.update(voice.latents.numpy().tobytes() + voice.symbols.numpy().tobytes())
     return digest.hexdigest()
