@@ -45,10 +45,6 @@ def build_server(
     async def refuse_elsewhere(request: Request, error: HTTPException) -> Response:
         return refusal(RequestError(error.status_code, f"{request.method} {request.url.path}: {error.detail}"))
 
-    @app.exception_handler(Exception)
-    async def own_up(request: Request, error: Exception) -> Response:
-        return refusal(RequestError(500, "the server failed; its log says why"))
-
     @app.post("/v1/audio/speech")
     async def speech() -> Response:
         return Speech(app.state.speaker)

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import logging
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Coroutine
@@ -134,6 +135,9 @@ class Speech(Response):
             failure = error
         except UserError as error:
             failure = RequestError(400, str(error))
+        except Exception:
+            logging.getLogger(__name__).exception("a request failed")
+            failure = RequestError(500, "the server failed; its log says why")
         if self._started:  # half a sound is sent already: a connection that breaks off is all that can be said
             raise failure
         self.speaker.figures.requests[failure.status] += 1
