@@ -10,6 +10,7 @@ from speechgen.heads.categorical import CategoricalHead, CategoricalHeadConfig
 from speechgen.heads.depth import DepthHead, DepthHeadConfig
 from speechgen.heads.flow import FlowHead, FlowHeadConfig
 from speechgen.heads.logistics import LogisticsHead, LogisticsHeadConfig
+from speechgen.heads.sampling import Generators
 
 HeadConfig = Annotated[
     FlowHeadConfig | CategoricalHeadConfig | DepthHeadConfig | LogisticsHeadConfig, Field(discriminator="kind")
@@ -20,7 +21,8 @@ class Head(Protocol):
     """Draws one unit from its distribution given the backbone's z.
 
     Positions come flattened: N of them, whatever batch and time they are from. Units are (N, D) float for continuous
-    heads and (N, K) long for discrete ones. ``sample`` takes further options that are a head's own (steps, top_k...).
+    heads and (N, K) long for discrete ones. Each row may be drawn by a generator of its own. ``sample`` takes further
+    options that are a head's own (steps, top_k...).
     """
 
     def loss(
@@ -34,7 +36,7 @@ class Head(Protocol):
         z_null: Tensor | None = None,
         guidance: float = 1.0,
         temperature: float = 1.0,
-        generator: torch.Generator | None = None,
+        generator: Generators = None,
     ) -> Tensor:
         """Draw units for z (N, C), steered away from z_null (N, C) when guidance is not 1."""
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speechgen.config import Config
+from speechgen.heads.sampling import Generators, gaussian
 from speechgen.nn.adaln import AdaptiveModulation, TimeEmbedding, modulate
 
 Solver = Literal["euler", "midpoint"]
@@ -71,7 +72,7 @@ class FlowHead(nn.Module):
         z_null: Tensor | None = None,
         guidance: float = 1.0,
         temperature: float = 1.0,
-        generator: torch.Generator | None = None,
+        generator: Generators = None,
         steps: int = 8,
         solver: Solver = "euler",
     ) -> Tensor:
@@ -83,7 +84,7 @@ class FlowHead(nn.Module):
         if steps < 1:
             raise ValueError(f"steps must be at least 1, not {steps}")
         shape = (z.shape[0], self.unit_width)
-        x = torch.randn(shape, generator=generator, device=z.device, dtype=z.dtype) * temperature**0.5
+        x = gaussian(shape, generator, like=z) * temperature**0.5
         guided = z_null is not None and guidance != 1.0
         rows = torch.cat([z, z_null]) if guided else z
         if solver == "euler":
