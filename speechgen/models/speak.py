@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from speechgen.heads.base import STEPPED
 from speechgen.models.rows import Segment, make_rows, symbol_numbers
 from speechgen.models.tts import Rows, TokenTTS
 from speechgen.models.voice import Voice
@@ -54,7 +55,7 @@ def speak(
 
     def draw(z: Tensor, z_null: Tensor | None, step: Step) -> Tensor:
         options = {"generator": generator, "temperature": drawing.temperature}
-        if config.unit == "latents":
+        if config.head.kind in STEPPED:
             options["steps"] = drawing.steps
         elif config.head.kind == "depth":
             options["real"] = step.real
