@@ -17,6 +17,7 @@ from speechgen.cli import (
     doctor,
     dump,
     dump_units,
+    image,
     listener,
     pack,
     say,
@@ -43,7 +44,7 @@ codec.app.command("eval")(codec_eval.evaluate)
 codec.app.command()(codec_tools.fit_entropy)
 codec.app.command()(codec_tools.export)
 codec.app.command()(codec_ablate.ablate)
-for family in (data, dump, codec, listener, tts, wavenet, voice, bench, toy):
+for family in (data, dump, codec, listener, tts, wavenet, image, voice, bench, toy):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 
 # What a full disk, a read-only folder or a used-up quota look like: the user's to solve, not a fault of the program.

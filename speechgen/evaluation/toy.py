@@ -27,13 +27,14 @@ STEPS = (1, 3, 10, 50)  # of sampling
 
 @dataclass(frozen=True)
 class Lesson:
-    """``points`` are compared; training takes ``training_steps`` of ``batch`` points each."""
+    """``points`` are compared; training takes ``training_steps`` of ``batch`` points; an animation has ``frames``."""
 
     small: tuple[int, int] = (8, 1)  # width and blocks of a network that is too small
     large: tuple[int, int] = (128, 3)
     training_steps: int = 2000
     batch: int = 256
     points: int = 2000
+    frames: int = 40
     learning_rate: float = 3e-3
     seed: int = 0
 
@@ -69,7 +70,7 @@ def run_lesson(lesson: Lesson, out: Path, on_step: Callable[[], None] = lambda: 
         rows.append(_row(shape, "rectified flow", rectified, loss, real, lesson))
         paths = {name: {steps: _path(head, lesson, steps, 200) for steps in STEPS} for name, head in heads.items()}
         draw_paths(paths, real, out / f"paths-{shape}.png")
-        draw_field(heads["flow"], nothing, _path(heads["flow"], lesson, 40, 400), out / f"field-{shape}.gif")
+        draw_field(heads["flow"], nothing, _path(heads["flow"], lesson, lesson.frames, 400), out / f"field-{shape}.gif")
     (out / "distances.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return rows
 
@@ -122,7 +123,5 @@ def _distances(made: dict[int, Tensor], real: Tensor, seed: int) -> dict[str, di
     lines = {steps: torch.Generator().manual_seed(seed) for steps in made}
     return {
         "energy": {steps: energy_distance(points, real) for steps, points in made.items()},
-        "sliced_wasserstein": {
-            steps: sliced_wasserstein(points, real, lines[steps]) for steps, points in made.items()
-        },
+        "sliced_wasserstein": {steps: sliced_wasserstein(points, real, lines[steps]) for steps, points in made.items()},
     }

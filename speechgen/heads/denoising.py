@@ -16,9 +16,9 @@ class DenoisingHead(ModulatedMLP):
     def __init__(self, process: Process, width: int, unit_width: int, inner: int, blocks: int, draws: int) -> None:
         """``width``: C of z; ``unit_width``: D of a unit; ``inner``, ``blocks``: size of the MLP; ``draws``: noises per
         unit and training step."""
+        time = TimeEmbedding(inner)
         super().__init__(width, unit_width, inner, blocks, unit_width)
-        self.process, self.unit_width, self.draws = process, unit_width, draws
-        self.time = TimeEmbedding(inner)
+        self.process, self.unit_width, self.draws, self.time = process, unit_width, draws, time
 
     def loss(
         self,
@@ -76,7 +76,10 @@ class DenoisingHead(ModulatedMLP):
         prediction is ``p_null + g (p - p_null)`` (Ho & Salimans 2022). Steps and solver are the process's own, by
         default. Raises ValueError for fewer than one step.
         """
-        steps, solver = steps if steps is not None else self.process.default_steps, solver or self.process.default_solver
+        steps, solver = (
+            steps if steps is not None else self.process.default_steps,
+            solver or self.process.default_solver,
+        )
         check_steps(steps)
         shape = (z.shape[0], self.unit_width)
         if noise is None:

@@ -32,9 +32,7 @@ class FlowHead(DenoisingHead):
         self.config = config
 
     @torch.no_grad()
-    def couples(
-        self, z: Tensor, generator: torch.Generator | None = None, steps: int = 50
-    ) -> tuple[Tensor, Tensor]:
+    def couples(self, z: Tensor, generator: torch.Generator | None = None, steps: int = 50) -> tuple[Tensor, Tensor]:
         """Noise (N, D) and the units (N, D) it flows to: what a rectified flow is trained on.
 
         ``loss(z, units, noise=noise)`` on them straightens the paths, so that one step is enough (Liu et al. 2023,

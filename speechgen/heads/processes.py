@@ -31,6 +31,7 @@ class Process(Protocol):
     """``disturb`` makes examples to learn from; ``walk`` goes from noise to data, calling the network at ``times``."""
 
     default_steps: int
+    default_solver: str
 
     def disturb(self, target: Tensor, each: int, generator: torch.Generator | None = None) -> Noised:
         """Noise targets (..., D); each index of the first ``each`` axes has a time of its own."""
@@ -83,7 +84,7 @@ class FlowProcess:
 
 
 class DiffusionProcess:
-    """Denoising diffusion (Ho et al. 2020): the network predicts the noise at one of ``timesteps`` levels, evenly drawn.
+    """Denoising diffusion (Ho et al. 2020): the network predicts the noise at one of ``timesteps`` levels.
 
     ``schedule``: how the share of the signal falls, "cosine" (Nichol & Dhariwal 2021) or "linear" as in the paper.
     ``limit``: estimates of the data are kept within so many units of zero, which few steps need (section 3.2 of

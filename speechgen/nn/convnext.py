@@ -1,23 +1,33 @@
-"""ConvNeXt blocks over time (Liu et al. 2022; in 1-D as in Vocos, Siuzdak 2023, section 3.2)."""
+"""ConvNeXt blocks over time, or over a grid (Liu et al. 2022; in 1-D as in Vocos, Siuzdak 2023, section 3.2)."""
 
 import torch
 from torch import Tensor, nn
 
-from speechgen.nn.convolution import CausalConv1d
+from speechgen.nn.convolution import CONVOLUTIONS, CausalConv1d
 
 
 class ConvNeXtBlock(nn.Module):
     """Depthwise convolution, layer norm, and a four-fold MLP with a learned scale, added to the input.
 
-    (B, C, T) in and out. Causal blocks stream; others see ``kernel // 2`` frames ahead.
+    (B, C, T) in and out, or (B, C, *grid) with as many ``dimensions``. Causal blocks, of one dimension, stream; others
+    see ``kernel // 2`` positions ahead.
     """
 
-    def __init__(self, width: int, kernel: int = 7, causal: bool = True, scale: float = 0.1, dropout: float = 0.0):
+    def __init__(
+        self,
+        width: int,
+        kernel: int = 7,
+        causal: bool = True,
+        scale: float = 0.1,
+        dropout: float = 0.0,
+        dimensions: int = 1,
+    ):
         super().__init__()
+        assert dimensions == 1 or not causal, "what is causal has one dimension"
         if causal:
             self.depthwise = CausalConv1d(width, width, kernel, groups=width)
         else:
-            self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
+            self.depthwise = CONVOLUTIONS[dimensions](width, width, kernel, padding=kernel // 2, groups=width)
         self.norm = nn.LayerNorm(width)
         self.mlp = nn.Sequential(
             nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width)
@@ -40,16 +50,26 @@ class ConvNeXtBlock(nn.Module):
         return x + self._mix(y), state
 
     def _mix(self, y: Tensor) -> Tensor:
-        return (self.scale * self.mlp(self.norm(y.transpose(1, 2)))).transpose(1, 2)
+        return (self.scale * self.mlp(self.norm(y.movedim(1, -1)))).movedim(-1, 1)
 
 
 class ConvNeXtStack(nn.Module):
     """Blocks one after another; the state is the list of theirs."""
 
-    def __init__(self, width: int, blocks: int, kernel: int = 7, causal: bool = True, dropout: float = 0.0):
+    def __init__(
+        self,
+        width: int,
+        blocks: int,
+        kernel: int = 7,
+        causal: bool = True,
+        dropout: float = 0.0,
+        dimensions: int = 1,
+    ):
         super().__init__()
         # A block's first contribution is scaled by 1 / blocks, so that the stack starts near the identity.
-        self.blocks = nn.ModuleList(ConvNeXtBlock(width, kernel, causal, 1 / blocks, dropout) for _ in range(blocks))
+        self.blocks = nn.ModuleList(
+            ConvNeXtBlock(width, kernel, causal, 1 / blocks, dropout, dimensions) for _ in range(blocks)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.blocks:

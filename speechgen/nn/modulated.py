@@ -1,4 +1,4 @@
-"""A residual MLP that a condition modulates: the network of the heads that draw continuous units (MAR, Li et al. 2024)."""
+"""A residual MLP that a condition modulates: the network of heads for continuous units (MAR, Li et al. 2024)."""
 
 import torch
 from torch import Tensor, nn

@@ -33,7 +33,9 @@ def test_every_kind_is_built_and_speaks_the_interface(kind: str) -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(UserError, match="unknown key"):
         make_config(Model, {"head": {"kind": "flow", "widht": 3}})
-    with pytest.raises(UserError, match="'flow', 'diffusion', 'energy', 'gaussian', 'mse', 'categorical', 'depth', 'logistics'"):
+    with pytest.raises(
+        UserError, match="'flow', 'diffusion', 'energy', 'gaussian', 'mse', 'categorical', 'depth', 'logistics'"
+    ):
         make_config(Model, {"head": {"kind": "flwo"}})
     with pytest.raises(UserError, match="width 10 does not divide into 4 heads"):
         make_config(Model, {"head": {"kind": "depth", "width": 10}})

@@ -1,0 +1,166 @@
+"""A class-conditional generator of units on a grid: any unit, any order, any head over the one transformer.
+
+The label, and in the joint order the time, reach every layer by AdaLN, so that all orders are told alike. Drawing from
+it is ``speechgen.models.draw``.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from speechgen.config import Config
+from speechgen.errors import UserError, nearest
+from speechgen.heads.base import HeadConfig, build_head
+from speechgen.heads.categorical import CategoricalHeadConfig
+from speechgen.heads.denoising import DenoisingHead
+from speechgen.heads.mse import MSEHeadConfig
+from speechgen.nn.adaln import TimeEmbedding
+from speechgen.nn.transformer import Transformer, TransformerConfig
+from speechgen.orders.base import FROM_THE_LEFT, OrderConfig, build_order, check_triple
+from speechgen.orders.layout import View
+from speechgen.orders.next_scale import enlarged, pyramid
+from speechgen.orders.raster import RasterConfig
+from speechgen.tokenizers.base import Tokens
+from speechgen.tokenizers.images import ImageTokenizerConfig, build_image_tokenizer
+from speechgen.tokenizers.pixels import PixelsConfig
+
+
+class GeneratorConfig(Config):
+    """The triple, the backbone's sizes, and the ``labels`` that it can be told, which the data fills in."""
+
+    kind: Literal["image"] = "image"
+    tokenizer: ImageTokenizerConfig = PixelsConfig(levels=2)
+    order: OrderConfig = RasterConfig()
+    head: HeadConfig = CategoricalHeadConfig()
+    width: int = Field(128, gt=0)
+    layers: int = Field(4, gt=0)
+    heads: int = Field(4, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    labels: list[str] = []
+
+    def transformer(self) -> TransformerConfig:
+        sizes = {"width": self.width, "layers": self.layers, "heads": self.heads, "dropout": self.dropout}
+        causal = self.order.kind in (*FROM_THE_LEFT, "next_scale")
+        return TransformerConfig(**sizes, causal=causal, condition="adaln", condition_width=self.width)
+
+
+class Generator(nn.Module):
+    """The parts, how they join, and the loss. The tokenizer is part of the model and does not learn with it."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.tokenizer = build_image_tokenizer(config.tokenizer).requires_grad_(False)
+        books, size = self.tokenizer.codebooks, self.tokenizer.codebook_size
+        scaled = getattr(self.tokenizer, "scaled", False)
+        check_triple(books, config.order, config.head)
+        if scaled and (config.order.kind != "next_scale" or config.order.scales != config.tokenizer.bottleneck.scales):
+            scales = list(config.tokenizer.bottleneck.scales)
+            raise UserError(f"the tokenizer's codes are in scales; use order: {{kind: next_scale, scales: {scales}}}")
+        if config.order.kind == "next_scale" and not scaled and books:
+            raise UserError("order: next_scale needs codes in scales; use a tokenizer with bottleneck: {kind: scales}")
+        if config.order.kind == "next_scale" and config.order.scales[-1] != self.tokenizer.grid:
+            raise UserError(f"order.scales end at {config.order.scales[-1]}; the grid's side is {self.tokenizer.grid}")
+        self.order = build_order(config.order, books, size)
+        per_step, size = getattr(self.order, "codes_per_step", books), getattr(self.order, "vocabulary", size)
+        self.unit_width = self.tokenizer.unit_width
+        self.discrete_inputs = books > 0 and config.order.kind != "next_scale"
+        if self.discrete_inputs:
+            self.embeddings = nn.ModuleList(nn.Embedding(size + 1, config.width) for _ in range(per_step))
+        else:
+            self.embed_continuous = nn.Linear(self.unit_width, config.width)
+        self.blank = nn.Parameter(torch.zeros(config.width))
+        self.places = nn.Parameter(0.02 * torch.randn(self.positions, config.width))
+        self.label = nn.Embedding(len(config.labels) + 1, config.width)  # the last one: not told
+        self.transformer = Transformer(config.transformer())
+        sizes = {"unit_width": self.unit_width, "codebooks": per_step, "codebook_size": size}
+        self.head = build_head(config.head, config.width, **sizes)
+        self.process = None
+        if config.order.kind == "joint":
+            # The backbone is the network; what is left of the head is its process, and a last layer.
+            assert isinstance(self.head, DenoisingHead)
+            self.process, self.time = self.head.process, TimeEmbedding(config.width)
+            self.head = build_head(MSEHeadConfig(), config.width, unit_width=self.unit_width)
+        self.register_buffer("mean", torch.zeros(self.unit_width if not books else 0, 1))
+        self.register_buffer("deviation", torch.ones(self.unit_width if not books else 0, 1))
+
+    @property
+    def positions(self) -> int:
+        """How many positions the backbone sees."""
+        if self.config.order.kind == "next_scale":
+            return self.order.length
+        units = self.tokenizer.grid**2
+        return self.order.steps(units) if self.config.order.kind in FROM_THE_LEFT else units
+
+    @torch.no_grad()
+    def units_of(self, images: Tensor) -> Tensor:
+        """Images (B, C, side, side) to codes (B, K, S) or latents (B, D, S) as the tokenizer makes them."""
+        values = self.tokenizer.encode(images).values
+        if self.config.order.kind == "next_scale" and not self.tokenizer.codebooks:
+            return self.order.join(pyramid(values, self.order.scales))
+        return values.flatten(2)
+
+    @torch.no_grad()
+    def images_of(self, units: Tensor) -> Tensor:
+        """Units (B, K | D, S) to images in [-1, 1]."""
+        if getattr(self.tokenizer, "scaled", False):
+            return self.tokenizer.decode(Tokens(units, "discrete")).clamp(-1, 1)
+        if self.config.order.kind == "next_scale":
+            units = self.order.split(units)[-1].flatten(2)
+        grid = units.unflatten(2, (self.tokenizer.grid, self.tokenizer.grid))
+        return self.tokenizer.decode(Tokens(grid, "discrete" if self.tokenizer.codebooks else "continuous")).clamp(-1, 1)
+
+    @torch.no_grad()
+    def measure(self, units: Tensor) -> None:
+        """Let continuous units (N, D, S) have mean 0 and deviation 1 in each channel from now on."""
+        if not self.tokenizer.codebooks:
+            self.mean.copy_(units.mean((0, 2))[:, None])
+            self.deviation.copy_(units.std((0, 2))[:, None].clamp(min=1e-3))
+
+    def canvas(self, scales: list[Tensor], side: int) -> Tensor:
+        """What the next scale is shown of those before it: (B, C, side, side)."""
+        return self.tokenizer.bottleneck.canvas(scales, side) if self.tokenizer.codebooks else enlarged(scales, side)
+
+    def losses(self, units: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """The head's loss on units as ``units_of`` makes them; labels (B,), the last number where nothing is told."""
+        if not self.tokenizer.codebooks:
+            units = (units - self.mean) / self.deviation
+        view = self.view(units, generator)
+        z = self.look(self.embed(view.inputs, view.blank), self.condition(labels, view.time), view.visible)
+        somewhere = view.drawn.any(-1)
+        weights = view.drawn[somewhere].squeeze(-1)  # of each code, where a position has several
+        return self.head.loss(z[somewhere], view.target[somewhere], generator, weights)
+
+    def view(self, units: Tensor, generator: torch.Generator) -> View:
+        """What the order shows the backbone of units, as it asks for."""
+        match self.config.order.kind:
+            case "joint":
+                return self.order.view(units, self.process, generator)
+            case "next_scale":
+                return self.order.view(units, self.canvas)
+        return self.order.view(units, generator)
+
+    def embed(self, inputs: Tensor, blank: Tensor, first: int = 0) -> Tensor:
+        """Inputs (B, S, K | D) at positions from ``first`` on, with blank ones (B, S), to (B, S, width)."""
+        if self.discrete_inputs:
+            x = sum(table(inputs[..., book]) for book, table in enumerate(self.embeddings))
+        else:
+            x = self.embed_continuous(inputs.to(self.blank.dtype))
+        return torch.where(blank.unsqueeze(-1), self.blank.to(x), x) + self.places[first : first + x.shape[1]]
+
+    def condition(self, labels: Tensor, time: Tensor | None = None) -> Tensor:
+        """Labels (B,), and times (B,) in the joint order, to what the layers are told (B, width)."""
+        return self.label(labels) if time is None else self.label(labels) + self.time(time)
+
+    def look(self, x: Tensor, condition: Tensor, visible: Tensor | None = None) -> Tensor:
+        return self.transformer(x, condition=condition, visible=visible)
+
+    def label_ids(self, names: list[str]) -> Tensor:
+        """Numbers of labels; raises UserError for one that is not known, naming what is."""
+        known = {name: number for number, name in enumerate(self.config.labels)}
+        for name in names:
+            if name not in known:
+                raise UserError(f"label {name!r} is not known{nearest(name, known)}")
+        return torch.tensor([known[name] for name in names])
