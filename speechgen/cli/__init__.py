@@ -21,6 +21,7 @@ from speechgen.cli import (
     listener,
     pack,
     say,
+    systems,
     toy,
     train,
     tts,
@@ -35,7 +36,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (train.train, say.say, pack.pack, demo.demo, doctor.doctor):
+for verb in (train.train, say.say, pack.pack, demo.demo, doctor.doctor, systems.systems):
     app.command()(verb)
 dump.app.command()(dump_units.units)
 codec.app.command()(codec_eval.generate)

@@ -13,7 +13,7 @@ FILE = "images.npz"
 
 @dataclass(frozen=True)
 class Images:
-    """``pixels`` (N, H, W, C) uint8, C 1 or 3; ``labels`` (N,) int64, numbers of the ``names``; ``source``: a corpus."""
+    """``pixels`` (N, H, W, C) uint8, C 1 or 3; ``labels`` (N,) int64, numbers of ``names``; ``source``: a corpus."""
 
     pixels: np.ndarray
     labels: np.ndarray
@@ -62,7 +62,9 @@ class Images:
             long = max(image.size)
             square = Image.new(modes[channels], (long, long), image.getpixel((0, 0)))
             square.paste(image, ((long - image.width) // 2, (long - image.height) // 2))
-            made[index] = np.asarray(square.resize((side, side), Image.Resampling.BICUBIC)).reshape(side, side, channels)
+            made[index] = np.asarray(square.resize((side, side), Image.Resampling.BICUBIC)).reshape(
+                side, side, channels
+            )
         return Images(made, self.labels, self.names, self.source)
 
 

@@ -44,7 +44,7 @@ def write_png(path: Path, page: np.ndarray) -> None:
 
 
 def generate_set(model: str, each: int, out: Path, drawing: Drawing, seed: int, on_images=lambda: None) -> None:
-    """Draw ``each`` images of every label into ``out``: images.npz, sheet.png and generate.json; whole or not at all."""
+    """Draw ``each`` images of every label into ``out``: made/, sheet.png and generate.json; whole or not at all."""
     network = load_generator(model)
     generator = torch.Generator().manual_seed(seed)
     names = network.config.labels
@@ -64,7 +64,12 @@ def generate_set(model: str, each: int, out: Path, drawing: Drawing, seed: int, 
         facts = {"model": model_name(model), **triple, **model_facts(model)}
         write_json(
             place / "generate.json",
-            {"facts": facts, "milliseconds_per_image": 1000 * seconds / len(labels), "drawing": vars(drawing), "seed": seed},
+            {
+                "facts": facts,
+                "milliseconds_per_image": 1000 * seconds / len(labels),
+                "drawing": vars(drawing),
+                "seed": seed,
+            },
         )
 
 

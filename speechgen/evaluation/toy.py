@@ -52,32 +52,39 @@ def run_lesson(lesson: Lesson, out: Path, on_step: Callable[[], None] = lambda: 
     """
     out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for shape, draw in SHAPES.items():
-        generator = torch.Generator().manual_seed(lesson.seed)
-        real, again = (draw(lesson.points, generator) for _ in range(2))
-        rows.append({"shape": shape, "network": "another draw", **_distances({0: again}, real, lesson.seed)})
-        heads = {}
-        for name, config in _configs(lesson).items():
-            torch.manual_seed(lesson.seed)
-            head = heads[name] = build_head(config, 1, unit_width=2)
-            loss = train_points(
-                head, lambda _: (draw(lesson.batch, generator), {}), lesson.training_steps, lesson.learning_rate,
-                generator, on_step,
-            )  # fmt: skip
-            rows.append(_row(shape, name, head, loss, real, lesson))
-        heads["rectified flow"] = rectified = copy.deepcopy(heads["flow"])
-        loss = _rectify(rectified, heads["flow"], lesson, generator, on_step)
-        rows.append(_row(shape, "rectified flow", rectified, loss, real, lesson))
-        paths = {name: {steps: _path(head, lesson, steps, 200) for steps in STEPS} for name, head in heads.items()}
-        draw_paths(paths, real, out / f"paths-{shape}.png")
-        draw_field(heads["flow"], nothing, _path(heads["flow"], lesson, lesson.frames, 400), out / f"field-{shape}.gif")
+    for shape in SHAPES:
+        rows += _run_shape(shape, lesson, out, on_step)
     (out / "distances.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return rows
+
+
+def _run_shape(shape: str, lesson: Lesson, out: Path, on_step: Callable[[], None]) -> list[dict]:
+    draw, generator = SHAPES[shape], torch.Generator().manual_seed(lesson.seed)
+    real, again = (draw(lesson.points, generator) for _ in range(2))
+    rows = [{"shape": shape, "network": "another draw", **_distances({0: again}, real, lesson.seed)}]
+
+    def batch(step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        return draw(lesson.batch, generator), {}
+
+    heads = {}
+    for name, config in _configs(lesson).items():
+        torch.manual_seed(lesson.seed)
+        head = heads[name] = build_head(config, 1, unit_width=2)
+        loss = train_points(head, batch, lesson.training_steps, lesson.learning_rate, generator, on_step)
+        rows.append(_row(shape, name, head, loss, real, lesson))
+    heads["rectified flow"] = rectified = copy.deepcopy(heads["flow"])
+    loss = _rectify(rectified, heads["flow"], lesson, generator, on_step)
+    rows.append(_row(shape, "rectified flow", rectified, loss, real, lesson))
+    paths = {name: {steps: _path(head, lesson, steps, 200) for steps in STEPS} for name, head in heads.items()}
+    draw_paths(paths, real, out / f"paths-{shape}.png")
+    path = _path(heads["flow"], lesson, lesson.frames, 400)
+    draw_field(heads["flow"], nothing, path, out / f"field-{shape}.gif")
     return rows
 
 
 def table(rows: list[dict], distance: str) -> str:
     """The rows as lines to print: a distance for each number of steps."""
-    lines = [f"{'':28}{'parameters':>11}" + "".join(f"{f'{steps} steps':>10}" for steps in STEPS)]
+    lines = [f"{'':28}{'parameters':>11}" + "".join(f"{f'{steps} step' + 's' * (steps > 1):>10}" for steps in STEPS)]
     for row in rows:
         found = row[distance]
         name = f"{row['shape']}, {row['network']}"

@@ -54,9 +54,8 @@ class DenoisingHead(ModulatedMLP):
         noise: Tensor | None = None,
     ) -> Tensor:
         """Draw units (N, D) for z (N, C): where ``path``, which has the same arguments, ends."""
-        for x in self.path(z, z_null, guidance, temperature, generator, steps, solver, noise):
-            pass
-        return x
+        *_, units = self.path(z, z_null, guidance, temperature, generator, steps, solver, noise)
+        return units
 
     @torch.no_grad()
     def path(

@@ -48,8 +48,7 @@ class Drawing:
 @torch.no_grad()
 def draw_images(model: Generator, labels: Tensor, drawing: Drawing, generator: torch.Generator) -> Tensor:
     """Images (N, C, side, side) in [-1, 1] of labels (N,) (``len(config.labels)``: not told)."""
-    for units in draw_units(model, labels, drawing, generator):
-        pass
+    *_, units = draw_units(model, labels, drawing, generator)
     return model.images_of(units)
 
 
@@ -63,7 +62,9 @@ def draw_units(model: Generator, labels: Tensor, drawing: Drawing, generator: to
     guided = drawing.guidance != 1.0
     rows = torch.cat([labels, torch.full_like(labels, len(model.config.labels))]) if guided else labels
     kind = model.config.order.kind
-    loop = _from_the_left if kind in FROM_THE_LEFT else {"masked": _masked, "next_scale": _scales, "joint": _joint}[kind]
+    loop = (
+        _from_the_left if kind in FROM_THE_LEFT else {"masked": _masked, "next_scale": _scales, "joint": _joint}[kind]
+    )
     for units in loop(model, rows, len(labels), drawing, generator):
         yield units if model.tokenizer.codebooks else units * model.deviation + model.mean
 
@@ -94,7 +95,9 @@ def _from_the_left(model, rows, count, drawing, generator) -> Iterator[Tensor]:
 
     def embed(index: int, unit: Tensor | None) -> Tensor:
         if unit is None:
-            unit = torch.zeros(count, getattr(model.order, "codes_per_step", 0) or width, dtype=dtype, device=rows.device)
+            unit = torch.zeros(
+                count, getattr(model.order, "codes_per_step", 0) or width, dtype=dtype, device=rows.device
+            )
         blank = torch.full((count, 1), index == 0, device=rows.device)
         return model.embed(unit.unsqueeze(1), blank, index).repeat(len(rows) // count, 1, 1)
 

@@ -16,14 +16,13 @@ from speechgen.heads.base import HeadConfig, build_head
 from speechgen.heads.categorical import CategoricalHeadConfig
 from speechgen.heads.denoising import DenoisingHead
 from speechgen.heads.mse import MSEHeadConfig
+from speechgen.models.grid_units import GridUnits
 from speechgen.nn.adaln import TimeEmbedding
 from speechgen.nn.transformer import Transformer, TransformerConfig
-from speechgen.orders.base import FROM_THE_LEFT, OrderConfig, build_order, check_triple
+from speechgen.orders.base import FROM_THE_LEFT, OrderConfig
 from speechgen.orders.layout import View
-from speechgen.orders.next_scale import enlarged, pyramid
 from speechgen.orders.raster import RasterConfig
-from speechgen.tokenizers.base import Tokens
-from speechgen.tokenizers.images import ImageTokenizerConfig, build_image_tokenizer
+from speechgen.tokenizers.images import ImageTokenizerConfig
 from speechgen.tokenizers.pixels import PixelsConfig
 
 
@@ -46,26 +45,14 @@ class GeneratorConfig(Config):
         return TransformerConfig(**sizes, causal=causal, condition="adaln", condition_width=self.width)
 
 
-class Generator(nn.Module):
-    """The parts, how they join, and the loss. The tokenizer is part of the model and does not learn with it."""
+class Generator(GridUnits):
+    """The parts over the units, how they join, and the loss."""
 
     def __init__(self, config: GeneratorConfig) -> None:
-        super().__init__()
+        super().__init__(config.tokenizer, config.order, config.head)
         self.config = config
-        self.tokenizer = build_image_tokenizer(config.tokenizer).requires_grad_(False)
         books, size = self.tokenizer.codebooks, self.tokenizer.codebook_size
-        scaled = getattr(self.tokenizer, "scaled", False)
-        check_triple(books, config.order, config.head)
-        if scaled and (config.order.kind != "next_scale" or config.order.scales != config.tokenizer.bottleneck.scales):
-            scales = list(config.tokenizer.bottleneck.scales)
-            raise UserError(f"the tokenizer's codes are in scales; use order: {{kind: next_scale, scales: {scales}}}")
-        if config.order.kind == "next_scale" and not scaled and books:
-            raise UserError("order: next_scale needs codes in scales; use a tokenizer with bottleneck: {kind: scales}")
-        if config.order.kind == "next_scale" and config.order.scales[-1] != self.tokenizer.grid:
-            raise UserError(f"order.scales end at {config.order.scales[-1]}; the grid's side is {self.tokenizer.grid}")
-        self.order = build_order(config.order, books, size)
         per_step, size = getattr(self.order, "codes_per_step", books), getattr(self.order, "vocabulary", size)
-        self.unit_width = self.tokenizer.unit_width
         self.discrete_inputs = books > 0 and config.order.kind != "next_scale"
         if self.discrete_inputs:
             self.embeddings = nn.ModuleList(nn.Embedding(size + 1, config.width) for _ in range(per_step))
@@ -83,45 +70,6 @@ class Generator(nn.Module):
             assert isinstance(self.head, DenoisingHead)
             self.process, self.time = self.head.process, TimeEmbedding(config.width)
             self.head = build_head(MSEHeadConfig(), config.width, unit_width=self.unit_width)
-        self.register_buffer("mean", torch.zeros(self.unit_width if not books else 0, 1))
-        self.register_buffer("deviation", torch.ones(self.unit_width if not books else 0, 1))
-
-    @property
-    def positions(self) -> int:
-        """How many positions the backbone sees."""
-        if self.config.order.kind == "next_scale":
-            return self.order.length
-        units = self.tokenizer.grid**2
-        return self.order.steps(units) if self.config.order.kind in FROM_THE_LEFT else units
-
-    @torch.no_grad()
-    def units_of(self, images: Tensor) -> Tensor:
-        """Images (B, C, side, side) to codes (B, K, S) or latents (B, D, S) as the tokenizer makes them."""
-        values = self.tokenizer.encode(images).values
-        if self.config.order.kind == "next_scale" and not self.tokenizer.codebooks:
-            return self.order.join(pyramid(values, self.order.scales))
-        return values.flatten(2)
-
-    @torch.no_grad()
-    def images_of(self, units: Tensor) -> Tensor:
-        """Units (B, K | D, S) to images in [-1, 1]."""
-        if getattr(self.tokenizer, "scaled", False):
-            return self.tokenizer.decode(Tokens(units, "discrete")).clamp(-1, 1)
-        if self.config.order.kind == "next_scale":
-            units = self.order.split(units)[-1].flatten(2)
-        grid = units.unflatten(2, (self.tokenizer.grid, self.tokenizer.grid))
-        return self.tokenizer.decode(Tokens(grid, "discrete" if self.tokenizer.codebooks else "continuous")).clamp(-1, 1)
-
-    @torch.no_grad()
-    def measure(self, units: Tensor) -> None:
-        """Let continuous units (N, D, S) have mean 0 and deviation 1 in each channel from now on."""
-        if not self.tokenizer.codebooks:
-            self.mean.copy_(units.mean((0, 2))[:, None])
-            self.deviation.copy_(units.std((0, 2))[:, None].clamp(min=1e-3))
-
-    def canvas(self, scales: list[Tensor], side: int) -> Tensor:
-        """What the next scale is shown of those before it: (B, C, side, side)."""
-        return self.tokenizer.bottleneck.canvas(scales, side) if self.tokenizer.codebooks else enlarged(scales, side)
 
     def losses(self, units: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         """The head's loss on units as ``units_of`` makes them; labels (B,), the last number where nothing is told."""

@@ -44,8 +44,9 @@ def build_order(
     raise TypeError(f"not an order config: {config!r}")
 
 
-def check_triple(codebooks: int, order: OrderConfig, head: HeadConfig) -> None:
-    """Refuse a triple that cannot work: raises UserError with the way out. ``codebooks`` 0 means continuous units."""
+def check_triple(codebooks: int, order: OrderConfig, head: HeadConfig, scales: tuple[int, ...] = ()) -> None:
+    """Refuse a triple that cannot work: raises UserError with the way out. ``codebooks`` 0 means continuous units;
+    ``scales``: sides of the grids that the codes lie on, where they lie on several."""
     continuous = f"{', '.join(CONTINUOUS[:-1])} or {CONTINUOUS[-1]}"
     if codebooks == 0 and head.kind not in CONTINUOUS:
         raise UserError(f"head: {head.kind} draws codes, but the units are continuous; use head: {continuous}")
@@ -72,6 +73,11 @@ def check_triple(codebooks: int, order: OrderConfig, head: HeadConfig) -> None:
             f"order: joint turns noise into all units together, which head: {head.kind} cannot; "
             "use head: flow or diffusion"
         )
+
+    if scales and (order.kind != "next_scale" or order.scales != scales):
+        raise UserError(f"the codes are in scales; use order: {{kind: next_scale, scales: {list(scales)}}}")
+    if codebooks > 0 and order.kind == "next_scale" and not scales:
+        raise UserError("order: next_scale needs codes in scales; use a tokenizer with bottleneck: {kind: scales}")
 
 
 def _check_unit(order: OrderConfig, codebooks: int) -> None:

@@ -43,8 +43,8 @@ class View:
 
     ``inputs`` (B, S, K') long or (B, S, D) float: what stands at each position; ``blank`` (B, S) bool: where a learned
     vector stands instead. ``target`` (B, S, K') or (B, S, D): the unit to draw at each position; ``drawn`` (B, S, K' or
-    1) bool: where one is drawn. ``visible`` (S, S) bool: which positions (columns) each one (rows) sees, None for all of them.
-    ``time`` (B,): how far noise has become data, where that is so.
+    1) bool: where one is drawn. ``visible`` (S, S) bool: which positions (columns) each one (rows) sees, None for all
+    of them. ``time`` (B,): how far noise has become data, where that is so.
     """
 
     inputs: Tensor
@@ -67,7 +67,9 @@ def view_from_the_left(arranged: Arranged) -> View:
 
 
 class Order(Protocol):
-    """In which order the units of a grid appear, step by step from the left. A frame is the K codes, or the one latent, of one time index.
+    """In which order the units of a grid appear, step by step from the left.
+
+    A frame is the K codes, or the one latent, of one time index.
 
     ``codes_per_step`` (K') and ``vocabulary`` (V') are what a discrete head must be built for; ``special`` stands
     where no unit is (embedding tables need V' + 1 rows); ``memory`` is how many drawn units ``frame`` looks back on.

@@ -69,7 +69,9 @@ class NextScale:
         channels = shown[0].shape[1] if shown else 1
         inputs = self.join([units.new_zeros(batch, channels, self.scales[0], self.scales[0]).float(), *shown])
         target = units.transpose(1, 2)
-        return View(inputs.transpose(1, 2), blank, target, torch.ones_like(blank).unsqueeze(-1), self.visible(units.device))
+        return View(
+            inputs.transpose(1, 2), blank, target, torch.ones_like(blank).unsqueeze(-1), self.visible(units.device)
+        )
 
 
 def pyramid(units: Tensor, scales: tuple[int, ...]) -> list[Tensor]:

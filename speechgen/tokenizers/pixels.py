@@ -32,6 +32,8 @@ class PixelsConfig(Config):
 class Pixels(nn.Module):
     """Images (B, channels, side, side) in [-1, 1] to units (B, channels * patch^2, side / patch, side / patch)."""
 
+    scaled = False
+
     def __init__(self, config: PixelsConfig) -> None:
         super().__init__()
         self.config = config

@@ -119,7 +119,7 @@ def test_the_visible_part_decides(triple: str) -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(UserError, match="use order: {kind: next_scale"):
+    with pytest.raises(UserError, match="use order: {kind: next_scale, scales: .1, 2, 4.}"):
         TRIPLES["wrong"] = (SCALES, {"kind": "raster"}, CATEGORICAL)
         try:
             make("wrong")
