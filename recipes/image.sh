@@ -16,7 +16,7 @@ parse_options "$@"
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
 units=()
-[[ $tokenizer == none ]] || units=(--set="tokenizer=$expdir/$tokenizer")
+[[ $tokenizer == none ]] || units=(--set="tokenizer=$expdir/tokenizer/$tokenizer")
 
 step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to data -- \
   "${prepare[@]}" ${corpus:+--corpus "$corpus"} --out data
@@ -30,7 +30,7 @@ step 3 train "dump/ -> $exp/: checkpoints, tensorboard; and what judges it, and 
   from "$config" dump to "$exp/checkpoints" "$exp/config.yaml" "$expdir/classifier/checkpoints" -- \
   "${launch[@]}" speechgen train conf/scorer/classifier.yaml --exp "$expdir/classifier"
 [[ $tokenizer == none ]] ||
-  also -- "${launch[@]}" speechgen train "conf/tokenizer/$tokenizer.yaml" --exp "$expdir/$tokenizer"
+  also -- "${launch[@]}" speechgen train "conf/tokenizer/$tokenizer.yaml" --exp "$expdir/tokenizer/$tokenizer"
 also -- "${launch[@]}" speechgen train "$config" --exp "$exp" "${units[@]}" "${overrides[@]/#/--set=}"
 
 step 4 generate "$exp/ -> $exp/generate/: images of every label" from "$exp/checkpoints" to "$exp/generate" -- \

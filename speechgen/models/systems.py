@@ -44,7 +44,7 @@ SYSTEMS = (
         'speechgen say "The lazy dog." --model egs/mini/tts/exp/tts -o voice.wav',
     ),
     _image("LlamaGen", "llamagen", "vq", "VQ codes", "raster", "categorical"),
-    _image("MAGVIT-v2 (images)", "lookup-free", "lookup-free", "lookup-free codes", "raster", "categorical"),
+    _image("MAGVIT-v2 (images)", "magvit", "lookup-free", "lookup-free codes", "raster", "categorical"),
     _image("MaskGIT", "maskgit", "vq", "VQ codes", "masked", "categorical"),
     _image("VAR", "var", "scales", "multi-scale codes", "next_scale", "categorical"),
     _image("MAR", "mar", "vae", "continuous latents", "masked", "diffusion"),

@@ -27,7 +27,8 @@ def place(tmp_path_factory) -> Path:
         some = Images(images.pixels[:60], images.labels[:60], images.names, images.source)
         some.write(folder / "dump" / split)
     for config in [*RECIPE.glob("conf/tokenizer/*.yaml"), *RECIPE.glob("conf/scorer/*.yaml")]:
-        run_experiment(read_experiment(config, changes(folder)), folder / "exp" / config.stem, "cpu")
+        exp = folder / "exp" / config.parent.name / config.stem
+        run_experiment(read_experiment(config, changes(folder)), exp, "cpu")
     return folder
 
 
@@ -40,7 +41,7 @@ def train(folder: Path, name: str, tokenizer: str | None) -> Path:
     from speechgen.training.experiment import read_experiment, run_experiment
 
     sizes = [f"model.{key}={value}" for key, value in TINY.items()]
-    chosen = [f"tokenizer={folder / 'exp' / tokenizer}"] if tokenizer else []
+    chosen = [f"tokenizer={folder / 'exp/tokenizer' / tokenizer}"] if tokenizer else []
     config = read_experiment(RECIPE / f"conf/{name}.yaml", [*changes(folder), *sizes, *chosen])
     if not (folder / "exp" / name).exists():
         run_experiment(config, folder / "exp" / name, "cpu")
@@ -79,7 +80,7 @@ def test_from_images_to_scores(run, place, tmp_path) -> None:
     exp = train(place, "maskgit", "vq")
     assert run("image", "generate-set", exp, "--each", 2, "--guidance", 2, "--out", tmp_path / "generate")[0] == 0
     assert len(Images.read(tmp_path / "generate/made")) == 20
-    scoring = ("--test", place / "dump/test", "--classifier", place / "exp/classifier", "--model", exp)
+    scoring = ("--test", place / "dump/test", "--classifier", place / "exp/scorer/classifier", "--model", exp)
     status, said, error = run("image", "score", tmp_path / "generate", *scoring, "--results", tmp_path / "RESULTS.md")
     assert status == 0, error
     report = json.loads((tmp_path / "generate/report.json").read_text())
@@ -117,7 +118,7 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
         (("image", "generate", exp, "--label", "13", *out), "label '13' is not known"),
         (("image", "generate", exp, "--steps", 3, *out), "draws in one pass"),
         (("image", "generate", exp, "--order_steps", 0, *out), "at least 1"),
-        (("image", "generate", place / "exp/vq", *out), "is no generator of images"),
+        (("image", "generate", place / "exp/tokenizer/vq", *out), "is no generator of images"),
         (("image", "generate", exp, "-o", tmp_path / "out.txt"), "name a .png"),
         (("image", "prepare", "mnits", "--out", tmp_path / "out"), "did you mean 'mnist'"),
         (("image", "prepare", "mnist", "--out", tmp_path / "out"), "with --corpus"),
