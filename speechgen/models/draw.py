@@ -88,7 +88,7 @@ def _head(model: Generator, drawing: Drawing, generator: torch.Generator):
 
 def _from_the_left(model, rows, count, drawing, generator) -> Iterator[Tensor]:
     frames = model.tokenizer.grid**2
-    state = model.transformer.initial_state(len(rows), model.positions, condition=model.condition(rows))
+    state = model.backbone.initial_state(len(rows), model.positions, condition=model.condition(rows))
     width = model.tokenizer.codebooks or model.unit_width
     dtype = torch.long if model.tokenizer.codebooks else torch.float32
     units = torch.zeros(count, width, frames, dtype=dtype, device=rows.device)
@@ -102,7 +102,7 @@ def _from_the_left(model, rows, count, drawing, generator) -> Iterator[Tensor]:
         return model.embed(unit.unsqueeze(1), blank, index).repeat(len(rows) // count, 1, 1)
 
     draw, guided = _head(model, drawing, generator), len(rows) > count
-    for frame in stepwise(model.order, model.transformer, state, embed, draw, limit=frames, guided=guided):
+    for frame in stepwise(model.order, model.backbone, state, embed, draw, limit=frames, guided=guided):
         units[..., frame.index] = frame.values
         yield units.clone()
 
@@ -127,7 +127,7 @@ def _masked(model, rows, count, drawing, generator) -> Iterator[Tensor]:
 
 
 def _scales(model, rows, count, drawing, generator) -> Iterator[Tensor]:
-    state = model.transformer.initial_state(len(rows), model.positions, condition=model.condition(rows))
+    state = model.backbone.initial_state(len(rows), model.positions, condition=model.condition(rows))
     firsts = [sum(side * side for side in model.order.scales[:index]) for index in range(len(model.order.scales))]
 
     def embed(index: int, canvas: Tensor | None) -> Tensor:
@@ -139,7 +139,7 @@ def _scales(model, rows, count, drawing, generator) -> Iterator[Tensor]:
         return x.repeat(len(rows) // count, 1, 1)
 
     draw, drawn = _head(model, drawing, generator), []
-    loop = grow(model.order, model.transformer, state, embed, draw, model.canvas, guided=len(rows) > count)
+    loop = grow(model.order, model.backbone, state, embed, draw, model.canvas, guided=len(rows) > count)
     for scale in loop:
         drawn.append(scale)
         rest = [scale.new_zeros(*scale.shape[:2], side, side) for side in model.order.scales[len(drawn) :]]

@@ -1,4 +1,4 @@
-"""A class-conditional generator of units on a grid: any unit, any order, any head over the one transformer.
+"""A class-conditional generator of units on a grid: any unit, any order, any head over one backbone.
 
 The label, and in the joint order the time, reach every layer by AdaLN, so that all orders are told alike. Drawing from
 it is ``speechgen.models.draw``.
@@ -18,6 +18,7 @@ from speechgen.heads.denoising import DenoisingHead
 from speechgen.heads.mse import MSEHeadConfig
 from speechgen.models.grid_units import GridUnits
 from speechgen.nn.adaln import TimeEmbedding
+from speechgen.nn.pixelcnn import PixelCNN
 from speechgen.nn.transformer import Transformer, TransformerConfig
 from speechgen.orders.base import FROM_THE_LEFT, OrderConfig
 from speechgen.orders.layout import View
@@ -33,6 +34,7 @@ class GeneratorConfig(Config):
     tokenizer: ImageTokenizerConfig = PixelsConfig(levels=2)
     order: OrderConfig = RasterConfig()
     head: HeadConfig = CategoricalHeadConfig()
+    backbone: Literal["transformer", "pixelcnn"] = "transformer"
     width: int = Field(128, gt=0)
     layers: int = Field(4, gt=0)
     heads: int = Field(4, gt=0)
@@ -61,7 +63,7 @@ class Generator(GridUnits):
         self.blank = nn.Parameter(torch.zeros(config.width))
         self.places = nn.Parameter(0.02 * torch.randn(self.positions, config.width))
         self.label = nn.Embedding(len(config.labels) + 1, config.width)  # the last one: not told
-        self.transformer = Transformer(config.transformer())
+        self.backbone = _build_backbone(config, self.tokenizer.grid)
         sizes = {"unit_width": self.unit_width, "codebooks": per_step, "codebook_size": size}
         self.head = build_head(config.head, config.width, **sizes)
         self.process = None
@@ -103,7 +105,8 @@ class Generator(GridUnits):
         return self.label(labels) if time is None else self.label(labels) + self.time(time)
 
     def look(self, x: Tensor, condition: Tensor, visible: Tensor | None = None) -> Tensor:
-        return self.transformer(x, condition=condition, visible=visible)
+        """What the head reads (B, S, width) of embedded inputs (B, S, width); condition (B, width)."""
+        return self.backbone(x, condition=condition, visible=visible)
 
     def label_ids(self, names: list[str]) -> Tensor:
         """Numbers of labels; raises UserError for one that is not known, naming what is."""
@@ -112,3 +115,11 @@ class Generator(GridUnits):
             if name not in known:
                 raise UserError(f"label {name!r} is not known{nearest(name, known)}")
         return torch.tensor([known[name] for name in names])
+
+
+def _build_backbone(config: GeneratorConfig, side: int) -> Transformer | PixelCNN:
+    if config.backbone == "transformer":
+        return Transformer(config.transformer())
+    if config.order.kind != "raster":
+        raise UserError(f"backbone: pixelcnn sees what is above and left; order: {config.order.kind} needs transformer")
+    return PixelCNN(config.width, config.layers, side)

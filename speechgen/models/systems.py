@@ -43,6 +43,7 @@ SYSTEMS = (
         "egs/mini/tts/run.sh --stop_stage train",
         'speechgen say "The lazy dog." --model egs/mini/tts/exp/tts -o voice.wav',
     ),
+    _image("PixelCNN", "pixelcnn", "none", "pixel levels", "raster", "categorical"),
     _image("LlamaGen", "llamagen", "vq", "VQ codes", "raster", "categorical"),
     _image("MAGVIT-v2 (images)", "magvit", "lookup-free", "lookup-free codes", "raster", "categorical"),
     _image("MaskGIT", "maskgit", "vq", "VQ codes", "masked", "categorical"),
@@ -56,5 +57,4 @@ SYSTEMS = (
     _image("DDPM", "ddpm", "none", "pixels", "joint", "diffusion"),
     _image("latent diffusion", "latent-diffusion", "vae", "continuous latents", "joint", "diffusion"),
     _image("latent flow matching", "image", "vae", "continuous latents", "joint", "flow"),
-    _image("language model of pixels", "pixels", "none", "pixel levels", "raster", "categorical"),
 )  # fmt: skip

@@ -148,7 +148,11 @@ def run_experiment(config: Config, exp: Path, device: str | None = None, until: 
         config, task, examples = build(config)
         if is_first_rank:
             save_config(config, exp / "config.yaml")
-        about = {"kind": config.kind, "data": summarise_corpora(examples)}
+        about = {"kind": config.kind}
+        if isinstance(examples, Images):
+            about["images"] = {"corpus": examples.source, "count": len(examples), "labels": len(examples.names)}
+        else:
+            about["data"] = summarise_corpora(examples)
         if getattr(config, "initial", None) is not None:
             about["initial"] = {"name": config.initial.name, **read_facts(config.initial)}
         train(task, config.training, exp, device, until, about)
@@ -212,7 +216,9 @@ def _wavenet(config: WaveNetExperiment) -> tuple[WaveNetExperiment, Task, list[E
     return config, WaveNetTraining(model, config.task, examples, dev, config.training.seed), examples
 
 
-def _images(config: ImageCodecExperiment | ImageClassifierExperiment | ImageExperiment):
+def _images(
+    config: ImageCodecExperiment | ImageClassifierExperiment | ImageExperiment,
+) -> tuple[Config, Task, Images]:
     train_set, dev = Images.read(config.data.train), Images.read(config.data.dev)
     changes: dict = {} if config.kind == "image-codec" else {"labels": train_set.names}
     codec = None
@@ -235,7 +241,7 @@ def _images(config: ImageCodecExperiment | ImageClassifierExperiment | ImageExpe
         if codec is not None:
             model.tokenizer.load_state_dict(codec.state_dict())
         task = GeneratorTraining(model, config.task, train_set, dev, config.training.seed)
-    return config, task, []
+    return config, task, train_set
 
 
 def _check_codes(config: TTSConfig, codec: Codec, one: Units) -> None:

@@ -87,7 +87,7 @@ def test_from_images_to_scores(run, place, tmp_path) -> None:
     assert [row["n"] for row in report["images"]] == [30, 30, 20, 30]
     assert all(0 <= row["accuracy"] <= 1 and row["frechet"] >= 0 for row in report["images"])
     results = (tmp_path / "RESULTS.md").read_text()
-    assert said.strip() in results and "masked" in results
+    assert said.strip() in results and "masked" in results and "digits, 60 images of 10 labels" in results
     assert run("pack", exp, "--out", tmp_path / "packed")[0] == 0
     # A packed model holds its tokenizer, and draws the same.
     for model, out in ((exp, "a.png"), (tmp_path / "packed", "b.png")):

@@ -25,6 +25,7 @@ RANDOM, NEXT_SCALE = {"kind": "masked", "choice": "random"}, {"kind": "next_scal
 
 TRIPLES = {
     "pixels, raster, categorical": (PIXELS, {"kind": "raster"}, CATEGORICAL),
+    "pixels, raster, categorical, by PixelCNN": (PIXELS, {"kind": "raster"}, CATEGORICAL, "pixelcnn"),
     "codes, raster, categorical": (VQ, {"kind": "raster"}, CATEGORICAL),
     "codes, delay, categorical": (RVQ, {"kind": "delay"}, CATEGORICAL),
     "codes, flat, categorical": (RVQ, {"kind": "flat"}, CATEGORICAL),
@@ -45,8 +46,9 @@ TRIPLES = {
 
 
 def make(triple: str) -> Generator:
-    tokenizer, order, head = TRIPLES[triple]
+    tokenizer, order, head, *backbone = TRIPLES[triple]
     values = {"tokenizer": tokenizer, "order": order, "head": head, "width": 16, "layers": 2, "heads": 2}
+    values["backbone"] = backbone[0] if backbone else "transformer"
     torch.manual_seed(0)
     model = Generator(make_config(GeneratorConfig, {**values, "labels": ["zero", "one"]}))
     for weight in model.parameters():
@@ -113,6 +115,7 @@ def test_the_visible_part_decides(triple: str) -> None:
     view = model.view(units, generator())
     x, condition = model.embed(view.inputs, view.blank), model.condition(torch.tensor([0]))
     z = model.look(x, condition, view.visible)
+    assert (z[:, 0] - z[:, -1]).abs().max() > 0
     for position in (0, x.shape[1] // 2, x.shape[1] - 1):
         changed = torch.where(view.visible[position][:, None], x, x + 1.0)
         torch.testing.assert_close(model.look(changed, condition, view.visible)[:, position], z[:, position])
