@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from speechgen.data.kaldi import DataDir, Utterance
-from speechgen.data.notes import meatbass
 from speechgen.data.own import folder, kaldi, recordings
+from speechgen.data.sounds import esc10, meatbass
 from speechgen.data.splits import Splits, hold_out
 from speechgen.errors import UserError, nearest
 
@@ -15,7 +15,8 @@ from speechgen.errors import UserError, nearest
 def prepare(name: str, corpus: str | Path, out: str | Path, language: str = "en") -> dict[str, DataDir]:
     """Write ``out``/train, dev and test for a known corpus lying in the folder ``corpus``; returns them by name.
 
-    ``starter`` joins speechocean762, kathleen and kerstin, which lie side by side in ``corpus``. ``kaldi``,
+    ``starter`` joins speechocean762, kathleen and kerstin, which lie side by side in ``corpus``, and ``sounds`` these
+    and esc10 and meatbass. ``kaldi``,
     ``folder`` and ``recordings`` take a corpus of the user's own, in ``language`` where it does not say.
     Utterance ids begin with the speaker id, and both are unique across all corpora.
     Raises UserError for an unknown name or a folder without the corpus.
@@ -69,18 +70,26 @@ def fsdd(corpus: Path) -> Splits:
 
 def starter(corpus: Path) -> Splits:
     """Many English speakers, one good English voice and one good German voice."""
-    parts = [CORPORA[name](_part(corpus, name)) for name in STARTER]
-    return {split: [u for part in parts for u in part[split]] for split in ("train", "dev", "test")}
+    return _joined(corpus, "starter")
+
+
+def sounds(corpus: Path) -> Splits:
+    """Speech of the starter set, environmental sounds and notes of a double bass."""
+    return _joined(corpus, "sounds")
 
 
 STARTER = ("speechocean762", "kathleen", "kerstin")
+SOUNDS = (*STARTER, "esc10", "meatbass")
+JOINED = {"starter": STARTER, "sounds": SOUNDS}
 CORPORA: dict[str, Callable[[Path], Splits]] = {
     "speechocean762": speechocean762,
     "kathleen": kathleen,
     "kerstin": kerstin,
     "fsdd": fsdd,
     "meatbass": meatbass,
+    "esc10": esc10,
     "starter": starter,
+    "sounds": sounds,
 }
 OWN: dict[str, Callable[[Path, str], Splits]] = {"kaldi": kaldi, "folder": folder, "recordings": recordings}
 
@@ -91,17 +100,20 @@ def _read(corpus: Path, split: str, language: str) -> list[Utterance]:
     return DataDir.read(corpus / split, corpus, language).utterances
 
 
-def _part(corpus: Path, name: str) -> Path:
-    if not (corpus / name).is_dir():
-        raise UserError(f"--corpus {corpus}: holds no {name}/; {_where('starter')}")
-    return corpus / name
+def _joined(corpus: Path, name: str) -> Splits:
+    names = JOINED[name]
+    for part in names:
+        if not (corpus / part).is_dir():
+            raise UserError(f"--corpus {corpus}: holds no {part}/; {_where(name)}")
+    parts = [CORPORA[part](corpus / part) for part in names]
+    return {split: [u for part in parts for u in part[split]] for split in ("train", "dev", "test")}
 
 
 def _where(name: str) -> str:
-    if name == "starter":
-        return f"give the folder that holds {', '.join(STARTER)} side by side"
+    if name in JOINED:
+        return f"give the folder that holds {', '.join(JOINED[name])} side by side"
     if name in OWN:
         return "give the folder of your recordings"
-    if name == "meatbass":
-        return "give the folder that holds meatbass's labels.tsv and audio/"
+    if name in ("meatbass", "esc10"):
+        return f"give the folder that holds {name}'s labels.tsv and audio/"
     return f"give the folder that holds {name}'s train/ and test/"

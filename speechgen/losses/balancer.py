@@ -41,12 +41,16 @@ class Balancer:
         # Per loss: the decayed sum of norms and the decayed count, whose quotient is unbiased from the first step.
         self._sums: dict[str, Tensor] = {}
 
-    def __call__(self, losses: dict[str, Tensor], output: Tensor, at: Tensor | None = None) -> Tensor:
+    def __call__(
+        self, losses: dict[str, Tensor], output: Tensor, at: Tensor | None = None, measure: bool = True
+    ) -> Tensor:
         """One scalar whose value is the weighted mean of the losses and whose gradient is the balanced one.
 
         ``losses`` are scalars that depend on ``output`` (B, ...), which must be part of the graph of the network
         that is trained. Losses that do not pass through the output, such as a commitment loss, are added beside.
         ``at``: weights that ``output`` depends on, best those of the last layer; else norms are those at ``output``.
+        ``measure``: False goes by the means so far, which takes one way back through the losses instead of one for
+        each; a loss that was never measured is measured anyway.
         Raises ValueError for a loss without a weight or without a path from the output.
         """
         unknown = sorted(set(losses) - set(self.weights))
@@ -54,17 +58,22 @@ class Balancer:
             raise ValueError(f"loss {unknown[0]!r} has no weight; weights are given for: {', '.join(self.weights)}")
         active = {name: loss for name, loss in losses.items() if self.weights[name] > 0}
         total_weight = sum(self.weights[name] for name in active)
+        shares = {name: self.weights[name] / total_weight for name in active}
+        value = sum((shares[name] * loss.detach() for name, loss in active.items()), output.new_zeros(()))
+        if not measure and active.keys() <= self._sums.keys():
+            examples = len(output) if at is None else 1
+            surrogate = sum(
+                loss * (shares[name] * self.norm / examples / self._mean(name)) for name, loss in active.items()
+            )
+            return surrogate - surrogate.detach() + value
         balanced = torch.zeros_like(output)
-        value = output.new_zeros(())
         for name, loss in active.items():
-            share = self.weights[name] / total_weight
             gradient = _gradient(name, loss, output)
             if at is None:
                 norm, examples = gradient.flatten(1).norm(dim=1).mean(), len(output)
             else:
                 norm, examples = torch.autograd.grad(output, at, gradient, retain_graph=True)[0].norm(), 1
-            balanced += gradient * (share * self.norm / examples / self._running_norm(name, norm))
-            value += share * loss.detach()
+            balanced += gradient * (shares[name] * self.norm / examples / self._running_norm(name, norm))
         # The gradient of (output * balanced).sum() is `balanced`; its own value means nothing and is taken away.
         surrogate = (output * balanced).sum()
         return surrogate - surrogate.detach() + value
@@ -90,6 +99,9 @@ class Balancer:
         new = self.decay * old + (1 - self.decay) * torch.stack([norm, torch.ones_like(norm)])
         # One broken step must not spoil the mean for the thousand steps after it.
         self._sums[name] = torch.where(norm.isfinite(), new, old)
+        return self._mean(name)
+
+    def _mean(self, name: str) -> Tensor:
         total, count = self._sums[name]
         return (total / count).clamp(min=1e-12)
 

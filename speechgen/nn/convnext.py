@@ -7,10 +7,10 @@ from speechgen.nn.convolution import CONVOLUTIONS, CausalConv1d
 
 
 class ConvNeXtBlock(nn.Module):
-    """Depthwise convolution, layer norm, and a four-fold MLP with a learned scale, added to the input.
+    """Depthwise convolution, layer norm, and an MLP with a learned scale, added to the input.
 
     (B, C, T) in and out, or (B, C, *grid) with as many ``dimensions``. Causal blocks, of one dimension, stream; others
-    see ``kernel // 2`` positions ahead.
+    see ``kernel // 2`` positions ahead. ``hidden``: the MLP's width, four times the block's unless given.
     """
 
     def __init__(
@@ -20,6 +20,7 @@ class ConvNeXtBlock(nn.Module):
         causal: bool = True,
         scale: float = 0.1,
         dropout: float = 0.0,
+        hidden: int | None = None,
         dimensions: int = 1,
     ):
         super().__init__()
@@ -29,9 +30,8 @@ class ConvNeXtBlock(nn.Module):
         else:
             self.depthwise = CONVOLUTIONS[dimensions](width, width, kernel, padding=kernel // 2, groups=width)
         self.norm = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width)
-        )
+        hidden = hidden or 4 * width
+        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width))
         self.scale = nn.Parameter(torch.full((width,), scale))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,12 +63,13 @@ class ConvNeXtStack(nn.Module):
         kernel: int = 7,
         causal: bool = True,
         dropout: float = 0.0,
+        hidden: int | None = None,
         dimensions: int = 1,
     ):
         super().__init__()
         # A block's first contribution is scaled by 1 / blocks, so that the stack starts near the identity.
         self.blocks = nn.ModuleList(
-            ConvNeXtBlock(width, kernel, causal, 1 / blocks, dropout, dimensions) for _ in range(blocks)
+            ConvNeXtBlock(width, kernel, causal, 1 / blocks, dropout, hidden, dimensions) for _ in range(blocks)
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -15,11 +15,13 @@ from speechgen.nn.fourier import Fourier
 
 
 class SpectralConfig(Config):
-    """``window`` (samples) is a multiple of the codec's hop; the decoder's delay is window - hop."""
+    """``window`` (samples) is a multiple of the codec's hop; the decoder's delay is window - hop. ``hidden``: width of
+    the blocks' MLPs, four times ``width`` unless given."""
 
     kind: Literal["spectral"] = "spectral"
     width: PositiveInt = 384
     blocks: PositiveInt = 8
+    hidden: PositiveInt | None = None
     kernel: PositiveInt = 7
     window: PositiveInt = 960
 
@@ -36,7 +38,7 @@ class SpectralEncoder(nn.Module):
         self.register_buffer("taper", torch.hann_window(config.window), persistent=False)
         self.inlet = nn.Linear(3 * (config.window // 2 + 1), config.width)
         self.norm = nn.LayerNorm(config.width)
-        self.stack = ConvNeXtStack(config.width, config.blocks, config.kernel)
+        self.stack = ConvNeXtStack(config.width, config.blocks, config.kernel, hidden=config.hidden)
         self.final_norm = nn.LayerNorm(config.width)
         self.outlet = nn.Linear(config.width, channels)
 
@@ -84,7 +86,7 @@ class SpectralDecoder(nn.Module):
         self.register_buffer("taper", taper / (taper**2).view(self.overlaps, hop).sum(0).mean(), persistent=False)
         self.inlet = nn.Linear(channels, config.width)
         self.norm = nn.LayerNorm(config.width)
-        self.stack = ConvNeXtStack(config.width, config.blocks, config.kernel)
+        self.stack = ConvNeXtStack(config.width, config.blocks, config.kernel, hidden=config.hidden)
         self.final_norm = nn.LayerNorm(config.width)
         self.outlet = nn.Linear(config.width, 3 * (config.window // 2 + 1))
 

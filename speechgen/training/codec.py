@@ -6,7 +6,7 @@ The generator is the codec, the discriminators are its opponent; each is a playe
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from speechgen.audio.pictures import spectrogram_pair
@@ -31,6 +31,8 @@ BALANCER_DECAY = 0.99
 class AdversarialConfig(Config):
     """``start_step``: the first step with discriminators. ``discriminator_warmup``: for so many steps from there on
     they learn alone while the codec waits, since before they know anything their gradients are noise.
+    ``discriminator_every``: afterwards they learn at one step in so many (EnCodec: at two of three), which keeps them
+    from winning and saves their time.
     ``freeze_encoder``: from ``start_step`` on train the decoder only, which is cheap and stable (AudioDec, Wu et al.
     2023). ``from_initial``: go on with the discriminators of the experiment's ``initial``, where it has some.
     Weights of 0 switch a loss off."""
@@ -40,6 +42,7 @@ class AdversarialConfig(Config):
     kind: Literal["least_squares", "hinge"] = "least_squares"
     start_step: int = Field(0, ge=0)
     discriminator_warmup: int = Field(0, ge=0)
+    discriminator_every: int = Field(1, ge=1)
     freeze_encoder: bool = True
     from_initial: bool = True
     discriminators: DiscriminatorConfig = DiscriminatorConfig()
@@ -48,7 +51,8 @@ class AdversarialConfig(Config):
 class CodecTask(Config):
     """What "similar" means for this codec. ``balance``: weights are shares of the gradient instead of factors of the
     losses, measured where ``balance_at`` says: at the weights of the decoder's last layer, or at the waveform as
-    EnCodec does, which for spectral decoders is another thing (see ``losses/balancer.py``)."""
+    EnCodec does, which for spectral decoders is another thing (see ``losses/balancer.py``); at one step in
+    ``balance_every``, since it takes a way back through each loss alone."""
 
     batch: int = 24
     seconds: float = 1.0
@@ -57,6 +61,7 @@ class CodecTask(Config):
     adversarial: AdversarialConfig = AdversarialConfig()
     balance: bool = False
     balance_at: Literal["decoder", "waveform"] = "decoder"
+    balance_every: PositiveInt = 4
     bottleneck_weight: float = 1.0
 
 
@@ -84,7 +89,7 @@ class CodecTraining:
         for name in ("adversarial", "feature_matching"):
             if getattr(task.adversarial, name):
                 self.weights[name] = getattr(task.adversarial, name)
-        self.balancer = Balancer(self.weights, BALANCER_DECAY) if task.balance else None
+        self.balancer = Balancer(self.weights, BALANCER_DECAY**task.balance_every) if task.balance else None
         self._made: Tensor | None = None
 
     @property
@@ -95,7 +100,9 @@ class CodecTraining:
         """The codec first, then, once they are in the game, the discriminators on what it made."""
         if self._only_discriminators(step):
             return ["discriminators"]
-        return ["codec", "discriminators"] if self._adversarial(step) else ["codec"]
+        against = self.task.adversarial
+        their_turn = self._adversarial(step) and (step - against.start_step) % against.discriminator_every == 0
+        return ["codec", "discriminators"] if their_turn else ["codec"]
 
     def batch(self, step: int, rank: int, ranks: int) -> Tensor:
         waves = self.crops.waves(step)
@@ -128,7 +135,8 @@ class CodecTraining:
         if self.balancer:
             # The last weights that a decoder registers are those of the layer that it ends in.
             last = [weights for weights in codec.decoder.parameters() if weights.ndim > 1][-1]
-            total = self.balancer(losses, made, last if self.task.balance_at == "decoder" else None)
+            at = last if self.task.balance_at == "decoder" else None
+            total = self.balancer(losses, made, at, measure=step % self.task.balance_every == 0)
         else:
             total = sum(self.weights[name] * loss for name, loss in losses.items())
         total = total + self.task.bottleneck_weight * sum(quantized.losses.values())

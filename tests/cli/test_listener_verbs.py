@@ -182,7 +182,10 @@ def test_mistakes_of_align(run, model, spoken_dir, tmp_path):
     recording = spoken_dir.parent / "audio/kathleen-00.wav"
     for arguments, message in (
         ((spoken_dir, "--text", "hello"), "--text is what one recording says"),
-        ((recording, "--text", "hello", "--language", "fr"), "nothing could be aligned (no text rules for language 'fr'"),
+        (
+            (recording, "--text", "hello", "--language", "fr"),
+            "nothing could be aligned (no text rules for language 'fr'",
+        ),
         ((tmp_path / "nowhere.wav",), "no such file or folder"),
         ((recording, "--text", "words " * 300), "nothing could be aligned"),
     ):

@@ -35,11 +35,19 @@ LINES = {
     "missing file": (lambda s: (s.parent / "audio" / "amy-001.wav").unlink(), "no such file"),
     "a folder": (lambda s: edit(s / "wav.scp", "audio/amy-001.wav", "audio"), "is a folder"),
     "pipe": (lambda s: edit(s / "wav.scp", "audio/amy-001.wav", "sox audio/amy-001.wav -t wav - |"), "runs a command"),
-    "control character": (lambda s: edit(s / "text", "amy-001 this is number 1", "amy-001 this is\x07number 1"), r"U+0007"),
-    "no-break space": (lambda s: edit(s / "text", "amy-001 this is number 1", "amy-001 this is\u00a0number 1"), r"U+00A0"),
+    "control character": (
+        lambda s: edit(s / "text", "amy-001 this is number 1", "amy-001 this is\x07number 1"),
+        r"U+0007",
+    ),
+    "no-break space": (
+        lambda s: edit(s / "text", "amy-001 this is number 1", "amy-001 this is\u00a0number 1"),
+        r"U+00A0",
+    ),
     "two speakers": (lambda s: edit(s / "utt2spk", "amy-001 amy", "amy-001 amy bob"), "more than one speaker"),
     "not UTF-8": (
-        lambda s: (s / "text").write_bytes((s / "text").read_bytes().replace(b"amy-001 this is number 1", b"amy-001 this is n\xfcmber 1")),
+        lambda s: (s / "text").write_bytes(
+            (s / "text").read_bytes().replace(b"amy-001 this is number 1", b"amy-001 this is n\xfcmber 1")
+        ),
         "not UTF-8",
     ),
 }

@@ -266,6 +266,22 @@ def test_notes_are_held_out_by_take_and_keep_their_labels(run, tmp_path):
     }
 
 
+def test_clips_of_one_recording_stay_together_and_a_fold_is_for_testing(run, tmp_path):
+    names = [(f"{fold}-{1000 + n}-{take}", fold) for fold in range(1, 6) for n in range(12) for take in "AB"]
+    (tmp_path / "esc10/audio").mkdir(parents=True)
+    for name, _ in names:
+        soundfile.write(tmp_path / "esc10/audio" / f"{name}.flac", 0.1 * np.ones(1600), 16000)
+    rows = [f"{name}\taudio/{name}.flac\tdog bark\t{fold}" for name, fold in names]
+    (tmp_path / "esc10/labels.tsv").write_text("\n".join(["id\tpath\tlabel\tfold", *rows]) + "\n")
+    assert run("data", "import", "esc10", "--corpus", tmp_path / "esc10", "--out", tmp_path / "out")[0] == 0
+    splits = read(tmp_path / "out")
+    assert {one.id.split("-")[1] for one in splits["test"]} == {"5"} and len(splits["test"]) == 24
+    recordings = {split: {one.id[:-2] for one in part} for split, part in splits.items()}
+    assert recordings["train"] and recordings["dev"] and not recordings["train"] & recordings["dev"]
+    assert all(one.extras["utt2class"] == "dog bark" for part in splits.values() for one in part)
+    assert run("data", "check", tmp_path / "out" / "test")[0] == 0
+
+
 @pytest.mark.parametrize(
     "content, told",
     [

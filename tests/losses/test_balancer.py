@@ -141,3 +141,20 @@ def test_mistakes_are_named():
         Balancer({"commitment": 1})({"commitment": torch.ones((), requires_grad=True) * 2}, output)
     with pytest.raises(ValueError, match="negative"):
         Balancer({"mel": -1})
+
+
+def test_between_measurements_the_gradient_is_the_same_for_one_way_back():
+    output = torch.linspace(-1, 1, 20).reshape(2, 10).requires_grad_()
+    losses = lambda: {"a": output.square().mean(), "b": (output - 0.3).abs().mean()}  # noqa: E731
+    balancer = Balancer({"a": 1, "b": 3})
+    measured = torch.autograd.grad(balancer(losses(), output), output)[0]
+    before = balancer.norms
+    trusted = balancer(losses(), output, measure=False)
+    assert torch.autograd.grad(trusted, output)[0].allclose(measured, atol=1e-7)
+    assert balancer.norms == before
+    late = {**losses(), "b": output.exp().mean()}
+    unseen = Balancer({"a": 1, "b": 3})
+    unseen({"a": losses()["a"]}, output)
+    assert set(unseen.norms) == {"a"}
+    unseen(late, output, measure=False)  # one that was never measured is measured at once
+    assert set(unseen.norms) == {"a", "b"}

@@ -29,14 +29,14 @@ def test_one_list_of_maps_per_discriminator_and_one_channel_of_logits(discrimina
         assert maps[-1].shape[1] == 1
 
 
-def test_default_config_has_the_published_periods_windows_and_bands():
+def test_default_config_has_the_published_periods_and_bands_over_the_whole_spectrum():
     discriminators = Discriminators(DiscriminatorConfig())
     periods = [m.period for m in discriminators.members if isinstance(m, PeriodDiscriminator)]
     spectral = [m for m in discriminators.members if isinstance(m, SpectrogramDiscriminator)]
     assert periods == [2, 3, 5, 7, 11]
-    assert [m.window.numel() for m in spectral] == [2048, 1024, 512]
-    assert all(len(m.bands) == 5 for m in spectral)
-    assert spectral[0].bands[0][0] == 0 and spectral[0].bands[-1][1] == 1025
+    assert [m.window.numel() for m in spectral] == [1024, 512, 256]
+    assert all(len(m.bands) == 3 for m in spectral)
+    assert spectral[0].bands[0][0] == 0 and spectral[0].bands[-1][1] == 513
 
 
 def test_batched_equals_single(discriminators):

@@ -118,7 +118,7 @@ def test_every_ablation_shares_its_data_with_the_recipe_and_has_variants_at_equa
     for script in (run, run.with_name("run.sh")):
         commands = planned_commands(script, tmp_path / script.stem)
         planned.append([c for c in commands if c[1] in ("data", "dump")])
-        planned[-1][0] = [word.replace(str(tmp_path / script.stem), "") for word in planned[-1][0]]  # where the corpus lies
+        planned[-1][0] = [word.replace(str(tmp_path / script.stem), "") for word in planned[-1][0]]
     assert planned[0] == planned[1]  # so that one of them believes what the other has done
 
 

@@ -22,6 +22,8 @@ def test_discriminators_enter_when_they_should(build):
     warm = build("codec", discriminator_warmup=2)
     turns = [["codec"], ["discriminators"], ["discriminators"], ["codec", "discriminators"]]
     assert [warm.turns(step) for step in (2, 3, 4, 5)] == turns
+    seldom = build("codec", discriminator_every=3)
+    assert ["discriminators" in seldom.turns(step) for step in range(2, 8)] == [False, True, False, False, True, False]
     silent = build("codec", adversarial=0.0, feature_matching=0.0, discriminator_warmup=2)
     assert silent.turns(3) == ["codec"] and set(silent.players) == {"codec"}
 

@@ -5,5 +5,6 @@ cd "$(dirname "$0")" || exit
 prepare=(speechgen data import meatbass)
 demo=(--pitch a2 --articulation pizz --seconds 3 --seed 1)
 licence=CC0-1.0
+name=bass-wavenet # as the package ships it
 
 . ../../../recipes/wavenet.sh

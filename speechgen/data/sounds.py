@@ -1,4 +1,4 @@
-"""Prepare steps for corpora of musical notes, labelled in Kaldi files of their own: utt2pitch, utt2articulation."""
+"""Prepare steps for corpora of sounds without words, labelled in Kaldi files of their own: utt2pitch, utt2class."""
 
 import csv
 import hashlib
@@ -11,7 +11,9 @@ from speechgen.errors import UserError
 
 NO_PITCH = "none"  # what is struck, not bowed or plucked
 NO_SPEECH = "zxx"  # ISO 639-2 for sound without words
-COLUMNS = ("id", "path", "articulation", "pitch")
+NOTES = ("id", "path", "articulation", "pitch")
+CLIPS = ("id", "path", "label", "fold")
+TEST_FOLD, DEV_SHARE = "5", 8
 
 
 def meatbass(corpus: Path) -> Splits:
@@ -22,7 +24,7 @@ def meatbass(corpus: Path) -> Splits:
     Raises UserError for a missing or unusable labels.tsv.
     """
     takes: dict[tuple[str, str], dict[str, list[Utterance]]] = {}
-    for row in _rows(corpus / "labels.tsv"):
+    for row in _rows(corpus / "labels.tsv", NOTES):
         pitch, articulation = row["pitch"] or NO_PITCH, row["articulation"]
         labels = {"utt2pitch": pitch, "utt2articulation": articulation}
         text = f"{articulation} {pitch}"
@@ -41,7 +43,23 @@ def meatbass(corpus: Path) -> Splits:
     return {split: sorted(notes, key=lambda note: c_order(note.id)) for split, notes in splits.items()}
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def esc10(corpus: Path) -> Splits:
+    """Environmental sounds of ten classes (ESC-10, Piczak 2015), listed in labels.tsv.
+
+    Test is the last of the five folds, which share no recording. Of the others' recordings an eighth is dev; a hash of
+    the recording's name chooses, so that no recording (``1-172649-A``, ``-B`` ...) is on both sides.
+    Raises UserError for a missing or unusable labels.tsv.
+    """
+    splits: Splits = {"train": [], "dev": [], "test": []}
+    for row in _rows(corpus / "labels.tsv", CLIPS):
+        labels = {"utt2class": row["label"]}
+        clip = Utterance(f"esc10-{row['id']}", corpus / row["path"], row["label"], "esc10", NO_SPEECH, labels)
+        chosen = int(hashlib.sha256(row["id"].rsplit("-", 1)[0].encode()).hexdigest(), 16) % DEV_SHARE == 0
+        splits["test" if row["fold"] == TEST_FOLD else "dev" if chosen else "train"].append(clip)
+    return {split: sorted(clips, key=lambda clip: c_order(clip.id)) for split, clips in splits.items()}
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
@@ -49,6 +67,6 @@ def _rows(path: Path) -> list[dict[str, str]]:
         raise UserError(f"{path}: no such file; give the folder that holds labels.tsv and audio/") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: not UTF-8 text") from None
-    if not rows or any(row.get(column) is None for row in rows for column in COLUMNS):
-        raise UserError(f"{path}: expected tab-separated columns {', '.join(COLUMNS)} and a line a note")
+    if not rows or any(row.get(column) is None for row in rows for column in columns):
+        raise UserError(f"{path}: expected tab-separated columns {', '.join(columns)} and a line a sound")
     return rows
