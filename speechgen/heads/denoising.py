@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from speechgen.heads.processes import Process, check_steps
+from speechgen.heads.sampling import weighted_mean
 from speechgen.nn.adaln import TimeEmbedding
 from speechgen.nn.modulated import ModulatedMLP
 
@@ -32,14 +33,10 @@ class DenoisingHead(ModulatedMLP):
 
         z (N, C), target (N, D), weights (N,) non-negative (a bool mask will do). ``given`` goes to the process.
         """
-        if weights is None:
-            weights = target.new_ones(len(target))
         many = target.float().expand(self.draws, -1, -1)
         noised = self.process.disturb(many, 2, generator, **given)
         said = self.network(noised.noisy, self.modulations(noised.time, self.condition(z)))
-        error = (said.float() - noised.answer).square().mean(dim=(0, 2))
-        weights = weights.to(error.dtype)
-        return (error * weights).sum() / weights.sum().clamp(min=1e-8)
+        return weighted_mean((said.float() - noised.answer).square().mean(dim=(0, 2)), weights)
 
     @torch.no_grad()
     def sample(

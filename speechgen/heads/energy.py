@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from speechgen.config import Config
+from speechgen.heads.sampling import weighted_mean
 from speechgen.nn.modulated import ModulatedMLP
 
 
@@ -42,9 +43,7 @@ class EnergyHead(ModulatedMLP):
         units = self.network(noise, self.modulation(self.condition(z))).float()
         attraction = self._distance(units, target).mean(0)
         first, second = torch.triu_indices(draws, draws, offset=1, device=target.device)
-        energy = attraction - 0.5 * self._distance(units[first], units[second]).mean(0)
-        weights = torch.ones_like(energy) if weights is None else weights.to(energy.dtype)
-        return (energy * weights).sum() / weights.sum().clamp(min=1e-8)
+        return weighted_mean(attraction - 0.5 * self._distance(units[first], units[second]).mean(0), weights)
 
     @torch.no_grad()
     def sample(

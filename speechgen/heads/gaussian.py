@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from speechgen.config import Config
-from speechgen.heads.sampling import draw, guide
+from speechgen.heads.sampling import draw, guide, weighted_mean
 
 
 class GaussianHeadConfig(Config):
@@ -35,10 +35,7 @@ class GaussianHead(nn.Module):
         self, z: Tensor, target: Tensor, generator: torch.Generator | None = None, weights: Tensor | None = None
     ) -> Tensor:
         """Negative log-likelihood of target (N, D) in nats per channel, averaged by weights (N,); draws nothing."""
-        losses = -self.log_probability(z, target) / self.unit_width
-        weights = torch.ones_like(losses) if weights is None else weights.to(losses.dtype)
-        losses = losses.masked_fill(weights == 0, 0)
-        return (losses * weights).sum() / weights.sum().clamp(min=1e-8)
+        return weighted_mean(-self.log_probability(z, target) / self.unit_width, weights)
 
     def log_probability(self, z: Tensor, units: Tensor) -> Tensor:
         """Log-density (N,) of units (N, D) given z (N, C), in nats."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from speechgen.config import Config
+from speechgen.heads.sampling import weighted_mean
 
 
 class MSEHeadConfig(Config):
@@ -27,9 +28,7 @@ class MSEHead(nn.Module):
         self, z: Tensor, target: Tensor, generator: torch.Generator | None = None, weights: Tensor | None = None
     ) -> Tensor:
         """Mean squared error of target (N, D) given z (N, C), averaged by weights (N,); the generator is not used."""
-        error = (self.output(z).float() - target.float()).square().mean(dim=1)
-        weights = torch.ones_like(error) if weights is None else weights.to(error.dtype)
-        return (error.masked_fill(weights == 0, 0) * weights).sum() / weights.sum().clamp(min=1e-8)
+        return weighted_mean((self.output(z).float() - target.float()).square().mean(dim=1), weights)
 
     @torch.no_grad()
     def sample(

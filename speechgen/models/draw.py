@@ -41,8 +41,8 @@ class Drawing:
             raise UserError(f"solver {self.solver!r}: of head: {kind} there are {' and '.join(solvers[kind])}")
         if self.order_steps and model.config.order.kind != "masked":
             raise UserError(f"order: {model.config.order.kind} has a fixed number of steps; order_steps is for masked")
-        if self.guidance != 1.0 and not model.config.labels:
-            raise UserError("guidance needs labels to be guided to, and this model knows none")
+        if self.guidance != 1.0 and not (model.config.labels and model.config.guidance):
+            raise UserError("guidance needs training in which labels were withheld, and this model's had none; use 1")
 
 
 @torch.no_grad()

@@ -28,7 +28,8 @@ from speechgen.tokenizers.pixels import PixelsConfig
 
 
 class GeneratorConfig(Config):
-    """The triple, the backbone's sizes, and the ``labels`` that it can be told, which the data fills in."""
+    """The triple, the backbone's sizes, and the ``labels`` that it can be told, which the data fills in. ``guidance``:
+    whether labels were withheld in training, which guidance needs; the task says."""
 
     kind: Literal["image"] = "image"
     tokenizer: ImageTokenizerConfig = PixelsConfig(levels=2)
@@ -40,6 +41,7 @@ class GeneratorConfig(Config):
     heads: int = Field(4, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
     labels: list[str] = []
+    guidance: bool = True
 
     def transformer(self) -> TransformerConfig:
         sizes = {"width": self.width, "layers": self.layers, "heads": self.heads, "dropout": self.dropout}

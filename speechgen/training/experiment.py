@@ -222,6 +222,8 @@ def _images(
     train_set, dev = Images.read(config.data.train), Images.read(config.data.dev)
     changes: dict = {} if config.kind == "image-codec" else {"labels": train_set.names}
     codec = None
+    if config.kind == "image":
+        changes["guidance"] = config.task.unknown > 0
     if config.kind == "image" and config.tokenizer is not None:
         codec = load(config.tokenizer)
         if not isinstance(codec, ImageCodec):

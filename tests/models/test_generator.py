@@ -136,6 +136,9 @@ def test_what_cannot_be_is_refused() -> None:
     ]:
         with pytest.raises(UserError, match=words):
             drawing.check(model)
+    unguided = Generator(model.config.model_copy(update={"guidance": False}))
+    with pytest.raises(UserError, match="labels were withheld"):
+        Drawing(guidance=2.0).check(unguided)
     with pytest.raises(UserError, match="ddim and ddpm"):
         Drawing(solver="euler").check(make("pixels, joint, diffusion"))
     with pytest.raises(UserError, match="did you mean 'zero'"):
