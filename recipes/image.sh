@@ -27,7 +27,7 @@ also -- speechgen dump images data/dev dump/dev --side "$side"
 also -- speechgen dump images data/test dump/test --side "$side"
 
 step 3 train "dump/ -> $exp/: checkpoints, tensorboard; and what judges it, and its tokenizer" \
-  from "$config" dump to "$exp/checkpoints" "$exp/config.yaml" "$expdir/classifier/checkpoints" -- \
+  from "$config" conf/scorer conf/tokenizer dump to "$exp/checkpoints" "$exp/config.yaml" "$expdir/classifier/checkpoints" -- \
   "${launch[@]}" speechgen train conf/scorer/classifier.yaml --exp "$expdir/classifier"
 [[ $tokenizer == none ]] ||
   also -- "${launch[@]}" speechgen train "conf/tokenizer/$tokenizer.yaml" --exp "$expdir/tokenizer/$tokenizer"
@@ -37,7 +37,7 @@ step 4 generate "$exp/ -> $exp/generate/: images of every label" from "$exp/chec
   speechgen image generate-set "$exp" --each "$each" --guidance "$guidance" --out "$exp/generate"
 
 step 5 score "$exp/generate/ -> RESULTS.md" \
-  from "$exp/generate/generate.json" to "$exp/generate/report.json" RESULTS.md -- \
+  from "$exp/generate/generate.json" "$expdir/classifier/checkpoints" dump/test to "$exp/generate/report.json" RESULTS.md -- \
   speechgen image score "$exp/generate" --test dump/test --classifier "$expdir/classifier" --model "$exp" \
   --results RESULTS.md
 
