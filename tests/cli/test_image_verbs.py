@@ -126,12 +126,12 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
         (("dump", "images", tmp_path / "nowhere", tmp_path / "out"), "no such file"),
         (("dump", "images", place / "dump/dev", tmp_path / "out", "--channels", 2), "1 (grey) or 3 (colours)"),
         (
-            ("train", RECIPE / "conf/ddpm.yaml", "--exp", tmp_path / "out", *sets(place, "side=7")),
+            ("train", RECIPE / "conf/ddpm.yaml", "--exp", tmp_path / "out", *sets(place, "tokenizer.side", 7)),
             "dump them at its size",
         ),
         (
-            ("train", RECIPE / "conf/image.yaml", "--exp", tmp_path / "out", *sets(place, "order={kind: raster}")),
-            "codes",
+            ("train", RECIPE / "conf/image.yaml", "--exp", tmp_path / "out", *sets(place, "tokenizer", CODES)),
+            "draws continuous units, but the units are codes",
         ),
     ]:
         status, _, error = run(*words)
@@ -139,7 +139,8 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
     assert not (tmp_path / "out.png").exists() and not (tmp_path / "out.txt").exists()
 
 
-def sets(place: Path, change: str) -> list[str]:
-    key, _, value = change.partition("=")
-    key = f"model.tokenizer.{key}" if key == "side" else f"model.{key}"
-    return [f"--set={one}" for one in [*changes(place), f"{key}={value}", "model.width=16"]]
+CODES = "{kind: pixels, side: 8, levels: 4}"
+
+
+def sets(place: Path, key: str, value) -> list[str]:
+    return [f"--set={one}" for one in [*changes(place), f"model.{key}={value}", "model.width=16"]]
