@@ -39,7 +39,7 @@ def test_pictures_and_animations_are_written(lesson) -> None:
     _, out = lesson
     for shape in SHAPES:
         with Image.open(out / f"field-{shape}.gif") as animation:
-            assert animation.is_animated and animation.n_frames > 5
+            assert animation.is_animated and animation.n_frames >= 5  # equal ones at the end may be joined
         with Image.open(out / f"paths-{shape}.png") as picture:
             assert picture.width > 600
 
