@@ -17,8 +17,8 @@ def import_(
     name: Annotated[
         str,
         typer.Argument(
-            help="speechocean762, kathleen, kerstin, starter (these three), fsdd, meatbass, esc10 or sounds (starter and "
-            "these two); kaldi (train/ dev/ test/), folder (a.wav beside a.txt), recordings (without texts) or "
+            help="speechocean762, kathleen, kerstin, starter (these three), fsdd, meatbass, esc10 or sounds (starter "
+            "and these two); kaldi (train/ dev/ test/), folder (a.wav beside a.txt), recordings (without texts) or "
             "manifest (Lhotse) for your own."
         ),
     ],

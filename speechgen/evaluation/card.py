@@ -3,6 +3,7 @@
 The front matter is Hugging Face's, with our own key ``facts``, which reports read.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,16 +114,16 @@ def usage(name: str, config: Config) -> str:
         "wavenet": _wavenet_usage(config),
         "tts": 'voice = model.voice("prompt.wav", transcript="What it says.")\nspoken = model.say("Hello.", voice)',
     }
-    return f'import speechgen\n\nmodel = speechgen.load("{name}")\n{lines[config.kind]}'
+    more = "from speechgen.models.wavenet_generate import generate\n" if config.kind == "wavenet" else ""
+    return f'import speechgen\n{more}\nmodel = speechgen.load("{name}")\n{lines[config.kind]}'
 
 
 def _wavenet_usage(config: Config) -> str:
     if config.kind != "wavenet":
         return ""
     labels = {kind: names[0] for kind, names in config.labels.items()}
-    told = "mel=model.mel_of(wave)[0]" if config.mel else f"labels={labels!r}"
-    chunks = f"list(generate(model, {3 * config.sample_rate}, {told}))  # each (1, samples)"
-    return f"from speechgen.models.wavenet_generate import generate\n\nchunks = {chunks}"
+    told = "mel=model.mel_of(wave)[0]" if config.mel else f"labels={json.dumps(labels, ensure_ascii=False)}"
+    return f"chunks = list(generate(model, {3 * config.sample_rate}, {told}))  # each (1, samples)"
 
 
 def _image_usage(config: Config) -> str:
