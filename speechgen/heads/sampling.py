@@ -1,4 +1,4 @@
-"""Drawing from logits: guidance, temperature, top-k and top-p."""
+"""What heads share: guidance, drawing from logits, means by weight."""
 
 from collections.abc import Sequence
 
@@ -74,6 +74,14 @@ def pick(logits: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
         return logits.argmax(dim=-1)
     sums = (logits.double() / temperature).softmax(dim=-1).cumsum(dim=-1)
     return (sums[..., :-1] <= uniforms.unsqueeze(-1)).sum(dim=-1)
+
+
+def weighted_mean(losses: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean of losses (N,) by weights (N,), bool or not; where a weight is 0 the loss may be anything."""
+    if weights is None:
+        return losses.mean()
+    weights = weights.to(losses.dtype)
+    return (losses.masked_fill(weights == 0, 0) * weights).sum() / weights.sum().clamp(min=1e-8)
 
 
 def code_loss(logits: Tensor, target: Tensor, weights: Tensor | None, label_smoothing: float) -> Tensor:

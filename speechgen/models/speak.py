@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from speechgen.heads.base import STEPPED
 from speechgen.models.rows import Segment, make_rows, symbol_numbers
 from speechgen.models.tts import Rows, TokenTTS
 from speechgen.models.voice import Voice
@@ -112,15 +113,18 @@ def advance(model: TokenTTS, lines: list[Line]) -> list[Tensor | None]:
     Where there are several, each has one take.
     """
     states = _hidden(model, lines)
+    halves = [z.chunk(2) if line.guided else (z, None) for line, z in zip(lines, states, strict=True)]
+    steps = [line.walk.plan(conditioned) for line, (conditioned, _) in zip(lines, halves, strict=True)]
     units: list[Tensor | None] = [None] * len(lines)
     alike: dict[tuple, list[int]] = {}
-    for number, line in enumerate(lines):
-        alike.setdefault((line.drawing.steps, line.drawing.guidance, line.drawing.temperature), []).append(number)
+    for number, (line, step) in enumerate(zip(lines, steps, strict=True)):
+        drawing = line.drawing
+        alike.setdefault((drawing.steps, drawing.guidance, drawing.temperature, step.allowed), []).append(number)
     for group in alike.values():
-        drawn = _drawn(model, [lines[number] for number in group], [states[number] for number in group])
-        for number, unit in zip(group, drawn, strict=True):
+        lists = ([of[number] for number in group] for of in (lines, halves, steps))
+        for number, unit in zip(group, _drawn(model, *lists), strict=True):
             line = lines[number]
-            frame = line.walk.take(states[number][: line.takes], unit)
+            frame = line.walk.take(halves[number][0], unit)
             if frame is not None:
                 units[number] = frame.values.view(line.takes, model.config.patch, -1)
     if model.config.unit == "latents":
@@ -144,17 +148,19 @@ def _hidden(model: TokenTTS, lines: list[Line]) -> list[Tensor]:
     return z
 
 
-def _drawn(model: TokenTTS, lines: list[Line], z: list[Tensor]) -> list[Tensor]:
-    """The units that the head draws for lines which are drawn alike."""
-    config, drawing = model.config, lines[0].drawing
-    halves = [out.chunk(2) if line.guided else (out, None) for line, out in zip(lines, z, strict=True)]
-    steps = [line.walk.plan(conditioned) for line, (conditioned, _) in zip(lines, halves, strict=True)]
+def _drawn(
+    model: TokenTTS, lines: list[Line], halves: list[tuple[Tensor, Tensor | None]], steps: list[Step]
+) -> list[Tensor]:
+    """The units that the head draws for lines which are drawn alike, from z and its null of each."""
+    kind, drawing = model.config.head.kind, lines[0].drawing
     generator = lines[0].generator if len(lines) == 1 else [line.generator for line in lines]
     options: dict = {"generator": generator, "temperature": drawing.temperature}
-    if config.unit == "latents":
+    if kind in STEPPED:
         options["steps"] = drawing.steps
-    elif config.head.kind == "depth":
+    elif kind == "depth":
         options["real"] = torch.cat([step.real for step in steps])
+    elif steps[0].allowed is not None:
+        options["allowed"] = steps[0].allowed
     conditioned = torch.cat([half for half, _ in halves])
     null = torch.cat([half for _, half in halves]) if lines[0].guided else None
     units = model.head.sample(conditioned, null, drawing.guidance, **options)

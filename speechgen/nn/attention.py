@@ -42,7 +42,7 @@ class SelfAttention(nn.Module):
         parts = parts.view(batch, length, 3 * self.heads, width // (3 * self.heads)).transpose(1, 2)
         queries, keys = rotate(parts[:, : 2 * self.heads], rotary).chunk(2, dim=1)
         values = parts[:, 2 * self.heads :]
-        causal = self.causal
+        causal = self.causal and visible is None
         if cache is not None:
             all_keys, all_values, start = cache
             end = start + length

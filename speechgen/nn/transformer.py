@@ -100,11 +100,13 @@ class Transformer(nn.Module):
         memory: Tensor | None = None,
         memory_mask: Tensor | None = None,
         condition: Tensor | None = None,
+        visible: Tensor | None = None,
     ) -> Tensor:
         """Run whole sequences.
 
         x (B, T, C); mask (B, T) bool, True = real, with the padding on the right; memory (B, S, C) and memory_mask
-        (B, S) for cross-attention; condition (B, condition_width). Outputs at padding are zero.
+        (B, S) for cross-attention; condition (B, condition_width). Outputs at padding are zero. ``visible`` (T, T)
+        bool takes the place of the causal rule: which positions (columns) each one (rows) sees.
         """
         bias, modulations = self._condition(condition)
         rotary = self._rotary(x.shape[1], x.device)
@@ -112,8 +114,9 @@ class Transformer(nn.Module):
             x = x.masked_fill(~mask.unsqueeze(-1), 0.0)
         if bias is not None:
             x = x + bias
-        # Under a causal mask padding on the right is never seen, and the fused kernel needs no explicit mask.
-        visible = None if mask is None or self.config.causal else mask[:, None, None, :]
+        if visible is None and mask is not None and not self.config.causal:
+            # Under a causal mask padding on the right is never seen, and the fused kernel needs no explicit mask.
+            visible = mask[:, None, None, :]
         for layer, read, modulation in zip(self.layers, self._memory(memory), modulations, strict=True):
             attend = partial(layer.attention, rotary=rotary, visible=visible, cache=None)
             cross = partial(layer.cross, memory=read, memory_mask=_attention_mask(memory_mask)) if read else None
@@ -154,10 +157,13 @@ class Transformer(nn.Module):
         )
 
     @torch.no_grad()
-    def step(self, x: Tensor, state: TransformerState, mask: Tensor | None = None) -> tuple[Tensor, TransformerState]:
+    def step(
+        self, x: Tensor, state: TransformerState, mask: Tensor | None = None, together: bool = False
+    ) -> tuple[Tensor, TransformerState]:
         """Continue by x (B, T_new, C), a whole prompt or one position; equals ``forward`` on everything so far.
 
         mask (B, T_new) bool hides positions from all later ones: prompts of unequal length are padded on the left.
+        ``together``: the new positions all see each other, as the positions of one scale do.
         Raises ValueError when the cache is full.
         """
         start, end = state.length, state.length + x.shape[1]
@@ -165,6 +171,8 @@ class Transformer(nn.Module):
             raise ValueError(f"{end} positions do not fit in a state made for {state.max_length}")
         rotary = tuple(table[start:end] for table in state.rotary)
         visible = _visible_to_step(state, start, end, mask)
+        if together:
+            visible = torch.ones(1, 1, end - start, end, dtype=torch.bool, device=x.device)
         if state.bias is not None:
             x = x + state.bias
         for index, layer in enumerate(self.layers):

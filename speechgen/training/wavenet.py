@@ -123,9 +123,7 @@ class WaveNetTraining:
             if self.model.condition.clock:
                 times.append(self.model.condition.times(size, begin))
         told = {kind: torch.cat(ids) for kind, ids in labels.items()}
-        return WaveNetBatch(
-            waves, scored, told, torch.cat(mels) if mels else None, torch.cat(times) if times else None
-        )
+        return WaveNetBatch(waves, scored, told, torch.cat(mels) if mels else None, torch.cat(times) if times else None)
 
     def losses(
         self, player: str, batch: WaveNetBatch, step: int, generator: torch.Generator
