@@ -13,8 +13,8 @@ from speechgen.heads.energy import EnergyHead, EnergyHeadConfig
 from speechgen.heads.flow import FlowHead, FlowHeadConfig
 from speechgen.heads.gaussian import GaussianHead, GaussianHeadConfig
 from speechgen.heads.logistics import LogisticsHead, LogisticsHeadConfig
-from speechgen.heads.sampling import Generators
 from speechgen.heads.mse import MSEHead, MSEHeadConfig
+from speechgen.heads.sampling import Generators
 
 ContinuousHeadConfig = FlowHeadConfig | DiffusionHeadConfig | EnergyHeadConfig | GaussianHeadConfig | MSEHeadConfig
 HeadConfig = Annotated[
