@@ -42,7 +42,9 @@ def draw_side_by_side(folder: str | Path, out: str | Path, count: int = 4, only:
                 extent=extent,
             )  # fmt: skip
             axes.tick_params(labelsize=7)
-            axes.set_title(f"{' '.join(labels.values())}: {system}", fontsize=8)
+        row[0].set_ylabel("\n".join(labels.values()), fontsize=7)
+    for axes, system in zip(grid[0], systems, strict=True):
+        axes.set_title(system, fontsize=8)
     for axes in grid[-1]:
         axes.set_xlabel("seconds", fontsize=8)
     file = io.BytesIO()
