@@ -15,7 +15,7 @@ PRESETS = {
         hop=320,
         width=32,
         encoder=SpectralConfig(width=256, blocks=6, window=960),
-        decoder=SpectralConfig(width=312, blocks=5, window=960),
+        decoder=SpectralConfig(width=312, hidden=1236, blocks=5, window=960),
         bottleneck=RVQConfig(codebooks=12, continuous=0.4),
     ),
     # The same frame rate and window in seconds, for recordings with more treble.
