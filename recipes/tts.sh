@@ -44,7 +44,8 @@ step 3 train "dump/ -> $exp/: checkpoints, tensorboard" from "$config" dump to "
   "${launch[@]}" speechgen train "$config" --exp "$exp" \
   --set="model.codec=$codec" --set="model.listener=$listener" "${overrides[@]/#/--set=}"
 
-step 4 generate "$test -> $exp/generate/: its sentences said" from "$exp/checkpoints" "$test" to "$exp/generate" -- \
+step 4 generate "$test -> $exp/generate/: its sentences said" from "$exp/checkpoints" "$test" \
+  to "$exp/generate" ${before:+"$exp/before"} -- \
   speechgen tts generate "$exp" "$test" --out "$exp/generate"
 [[ -z $before ]] || also -- speechgen tts generate "$before" "$test" --out "$exp/before"
 
