@@ -194,4 +194,4 @@ def test_the_shipped_voice_learns_one_of_a_folder_and_is_compared_with_itself(co
     assert load(exp / "packed").state_dict().keys() == load("starter-tts").state_dict().keys()
     assert (exp / "demo.wav").stat().st_size > 1000 and (exp / "best").is_dir()
     (mine / "transcripts.tsv").write_text("\n".join(["file\ttext", *rows, f"{spoken[0].path.stem}\t{spoken[0].text}"]))
-    assert "prepare: " in run_recipe(run, *options, "--dry_run")
+    assert "transcripts.tsv" in run_recipe(run, *options, "--dry_run").splitlines()[0]  # why it is prepared again
