@@ -12,6 +12,7 @@ option text "The first sentence of a new voice." "sentence of the demo"
 option before "" "model that training goes on from, and that is scored beside it on voices of others, too"
 option others "" "data directory of other speakers to judge by, whose voices must not be lost (made by espeak-ng)" path
 option max_bad "" "share of recordings that may be bad and are left out (0.05)"
+option prompt "" "recording whose voice the demo has (the voice that comes with the package)" path
 option name "" "what the packed model is called (else: as its experiment)"
 option licence "" "licence of the packed weights, which the recordings allow"
 parse_options "$@"
@@ -23,7 +24,7 @@ for model in "$codec" "$listener"; do [[ ! -d $model ]] || models+=("$model"); d
 bad=(${max_bad:+--max_bad "$max_bad"})
 test=data/test${before:+_and_others}
 
-step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to data -- \
+step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus" ${others:+"$others"}} to data -- \
   "${prepare[@]}" ${corpus:+--corpus "$corpus"} --out data
 if [[ ${check:-false} == true ]]; then # run.sh asks for it where nobody knows the recordings yet
   for split in train dev test; do also -- speechgen data check "data/$split" "${bad[@]}" --nj "$nj"; done
@@ -58,6 +59,6 @@ step 6 pack "$exp/ -> $exp/packed/: config, weights, card" \
   speechgen pack "$exp" --out "$exp/packed" --name "${name:-$(basename "$exp")}" --licence "$licence"
 
 step 7 demo "one sentence -> $exp/demo.wav" from "$exp/packed" to "$exp/demo.wav" -- \
-  speechgen say "$text" --model "$exp/packed" -o "$exp/demo.wav"
+  speechgen say "$text" --model "$exp/packed" ${prompt:+--prompt "$prompt"} -o "$exp/demo.wav"
 
 run_steps "$exp"
