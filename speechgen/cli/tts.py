@@ -99,7 +99,7 @@ def score(
     ] = None,
 ) -> None:
     """Score what was said: errors of recognisers, similarity to the speaker and to others, DNSMOS, F0, lengths,
-    failures, speed; report.html to listen to (worst first), report.json and RESULTS.md.
+    failures, speed; report.html to listen to (worst first), report.json, report.csv and RESULTS.md.
 
     The recordings and what the codec alone makes of them are scored beside it.
 
@@ -110,7 +110,7 @@ def score(
     from speechgen.evaluation.logs import read_json, write_json
     from speechgen.evaluation.score import REPORT
     from speechgen.evaluation.tts import read_list
-    from speechgen.evaluation.tts_page import write_tts_html
+    from speechgen.evaluation.tts_page import write_tts_csv, write_tts_html
     from speechgen.evaluation.tts_report import changes
     from speechgen.evaluation.tts_results import write_tts_results
     from speechgen.evaluation.tts_score import score_speech
@@ -123,6 +123,7 @@ def score(
             older = score_speech(before, ears, nj, on_utterance=advance, time_limit=time_limit, whisper=whisper)
         report["before"] = {"model": older["facts"]["model"], "changes": changes(older, report)}
         write_json(folder / REPORT, report)
+    write_tts_csv(folder, report)
     page = write_tts_html(folder, report)
     if results:
         write_tts_results(results, report)

@@ -1,5 +1,7 @@
-"""report.html of a voice: scores beside those of the recordings, and every sentence to listen to, the worst first."""
+"""report.html and report.csv of a voice: its scores beside those of the recordings, and every sentence, worst first."""
 
+import csv
+import io
 from pathlib import Path
 
 from speechgen.audio.files import AudioError, read_audio
@@ -8,6 +10,7 @@ from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.recordings import Recordings, find_recordings
 from speechgen.evaluation.report import HTML, part
 from speechgen.evaluation.results import short_path
+from speechgen.evaluation.score import TABLE
 from speechgen.evaluation.sounds import LISTENED_SECONDS, WORST_BYTES, sound
 from speechgen.evaluation.tts import RESYNTHESIS
 from speechgen.evaluation.tts_report import JUDGED, VERSIONS
@@ -36,6 +39,26 @@ def write_tts_html(folder: str | Path, report: dict) -> Path:
     )
     write_text(folder / HTML, content)
     return folder / HTML
+
+
+def write_tts_csv(folder: str | Path, report: dict) -> Path:
+    """Write DIR/report.csv: a row for each version of each sentence; what could not be scored is an empty cell."""
+    recognisers = list(dict.fromkeys(name for corpus in report["corpora"] for name in corpus["recognisers"]))
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    heard = [f"{what} ({name})" for name in recognisers for what in ("character error rate", "heard")]
+    writer.writerow(["utterance", "speaker", "language", "version", *JUDGED, *heard, "problems"])
+    for line in report["utterances"]:
+        for version in VERSIONS:
+            scores = line["scores"][version] if line["scores"] else {}
+            row = [line["utterance"], line["speaker"], line["language"], version]
+            row += ["" if scores.get(key) is None else scores[key] for key in JUDGED]
+            for name in recognisers:
+                one = scores.get("errors", {}).get(name)
+                row += [one["character_errors"] / one["characters"], one["heard"]] if one else ["", ""]
+            writer.writerow([*row, "; ".join(line["problems"]) if version == "speech" else ""])
+    write_text(Path(folder) / TABLE, file.getvalue())
+    return Path(folder) / TABLE
 
 
 def _sounds(folder: Path, report: dict, recordings: Recordings) -> dict[str, dict[str, str]]:

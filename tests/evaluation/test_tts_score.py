@@ -1,6 +1,7 @@
 """How a voice is scored: error rates and their ratio, closeness to the own speaker, targets, the report."""
 
 import copy
+import csv
 import math
 import re
 import shutil
@@ -268,6 +269,10 @@ def test_the_page_shows_targets_corpora_and_speed(generated, report, tmp_path):
     assert "## north\n\n4 sentences of 2 speakers (en); 0 failed." in page
     assert "2 of each speaker in corpora of more than 10 speakers" in page
     assert "| all | 6 | 0 |" in page and "| north | SIM prompt | own voice first, % |" in page
+    table = list(csv.DictReader((generated / "report.csv").open()))
+    assert len(table) == 6 * 3 and [row["sim"] for row in table if row["version"] == "speech"] == [
+        str(line["scores"]["speech"]["sim"]) for line in report["utterances"]
+    ]
     html = (generated / "report.html").read_text()
     assert html.count('src="data:audio/flac;base64,') == 6 * 4  # speech, recording, resynthesis and prompt
     assert not re.search('(src|href)="(?!data:|#)', html) and "worst first" in html
