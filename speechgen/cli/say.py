@@ -28,6 +28,10 @@ def say(
     temperature: Annotated[float, typer.Option(help="How lively to draw; 0 is the plainest.")] = 0.7,
     speed: Annotated[float, typer.Option(help="2 is twice as fast.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same audio.")] = 0,
+    guard: Annotated[
+        bool, typer.Option("--guard/--no-guard", help="Listen to each chunk, and try again where words went wrong.")
+    ] = True,
+    retries: Annotated[int, typer.Option(min=0, max=20, help="Tries more for a chunk that the guard rejects.")] = 2,
     takes: Annotated[int, typer.Option(min=1, max=100, help="Renderings, with seed, seed + 1, ...")] = 1,
 ) -> None:
     """Say a text in the voice of a prompt, of a voice file, or of the voice that comes with the package.
@@ -66,12 +70,16 @@ def say(
     else:
         speaker = _default_voice(synthesiser)
     with progress_bar("say", takes * len(chunks)) as advance:
-        spoken = synthesiser.say(written, speaker, language, drawing, seed, takes, advance)
+        checking = synthesiser.guard(retries) if guard else None
+        spoken = synthesiser.say(written, speaker, language, drawing, seed, takes, advance, checking)
     for warning in spoken.warnings:
         _warn(warning)
     for take, target in zip(spoken.takes, targets, strict=True):
         write_audio(target, take.wave, spoken.sample_rate)
         typer.echo(f"{target}: {len(take.wave) / spoken.sample_rate:.2f} s, seed {take.seed}")
+        for check in take.checks:
+            if check.tries > 1 or check.reasons:
+                typer.echo(f"guard: {check}")
     typer.echo(f"{spoken.x_real_time:.1f}x real time, first audio after {spoken.first_audio:.2f} s")
 
 

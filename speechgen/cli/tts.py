@@ -1,4 +1,4 @@
-"""Verbs that judge a voice: generate, score, eval."""
+"""Verbs that judge a voice: generate, score, eval, hard-list."""
 
 from pathlib import Path
 from typing import Annotated
@@ -83,6 +83,55 @@ def generate(
     for name, reason in failed.items():
         typer.echo(f"failed {name}: {reason}", err=True)
     typer.echo(f"{out}: {len(chosen) - len(failed)} sentences said by {model_name(model)}, {len(failed)} failed")
+
+
+@app.command("hard-list")
+def hard_list(
+    out: Annotated[Path, typer.Option(help="Folder for the speech and hard-list.json.")],
+    model: Annotated[str, typer.Option(help="Name or folder of a TTS.")] = "starter-tts",
+    voice: Annotated[str, typer.Option(help="A shipped voice or a .voice file.")] = "kathleen",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many lines, spread over all.")] = None,
+    retries: Annotated[int, typer.Option(min=0, max=20, help="Tries more for a chunk that the guard rejects.")] = 2,
+    steps: Annotated[int, typer.Option(help="Steps of the flow for each frame.")] = 8,
+    guidance: Annotated[float, typer.Option(help="How strongly text and voice steer; 1: plainly.")] = 1.5,
+    temperature: Annotated[float, typer.Option(help="Scale of the noise.")] = 0.7,
+    seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
+    results: Annotated[Path | None, typer.Option(help="Also write the tables to this Markdown file.")] = None,
+) -> None:
+    """Say 300 lines on which synthesis likes to fail, and count failures before and after the guard.
+
+    One word, two words, digits, repeats, tongue twisters, 300 to 1,600 characters; goes on where it was stopped.
+
+    Example: speechgen tts hard-list --voice kathleen --limit 40 --out hard-list
+    """
+    from speechgen.cli.progress import progress_bar
+    from speechgen.evaluation.coding import model_name
+    from speechgen.evaluation.hard_list import read_hard_list, say_hard_list, write_hard_list_results
+    from speechgen.models.speak import Drawing
+    from speechgen.serving.synthesiser import Synthesiser, check_drawing
+    from speechgen.serving.voices import find_voice
+
+    drawing = Drawing(steps, guidance, temperature)
+    check_drawing(drawing)
+    speaker = find_voice(voice)
+    synthesiser = Synthesiser.load(model)
+    lines = read_hard_list(limit)
+    facts = {
+        "model": model_name(model),
+        "voice": Path(voice).stem,
+        "drawn with": f"{steps} steps, guidance {guidance:g}, temperature {temperature:g}, seed {seed}",
+        "guard": f"{synthesiser.tts.config.listener}, {retries} retries",
+    }
+    with progress_bar("say", len(lines)) as advance:
+        report = say_hard_list(
+            synthesiser, speaker, lines, out, synthesiser.guard(retries), drawing, seed, facts, advance
+        )
+    if results:
+        write_hard_list_results(results, report)
+    for kind, line in report["failures"].items():
+        before, after = (f"{100 * line[when]['mean']:.1f} %" for when in ("before", "after"))
+        typer.echo(f"{kind}: {before} of {line['n']} failed before the guard, {after} after")
+    typer.echo(f"{out / 'hard-list.json'}: {len(lines)} lines, {report['chunks']} chunks, {report['tries']} tries")
 
 
 @app.command()

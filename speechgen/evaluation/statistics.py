@@ -7,6 +7,7 @@ import numpy as np
 
 DRAWS = 2000
 LEVELS = [2.5, 97.5]
+WILSON = 1.959964  # the 97.5 % point of the normal distribution
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,19 @@ def ratio_estimate(parts: Sequence[float], wholes: Sequence[float], seed: int = 
         drawn[i] = numerator[rows].sum() / denominator[rows].sum()
     low, high = np.percentile(drawn, LEVELS)
     return Estimate(float(numerator.sum() / denominator.sum()), float(low), float(high))
+
+
+def share_estimate(count: int, whole: int) -> Estimate:
+    """``count`` of ``whole`` with Wilson's interval (1927), which is not empty where none or all are counted.
+
+    Raises ValueError for a whole of 0.
+    """
+    if not whole:
+        raise ValueError("no share of nothing")
+    share, spread = count / whole, WILSON**2 / whole
+    centre = (share + spread / 2) / (1 + spread)
+    half = WILSON / (1 + spread) * (share * (1 - share) / whole + spread / (4 * whole)) ** 0.5
+    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Drawing speech from a token TTS: durations first, then one step after another, each frame handed on as it is made."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,16 +36,18 @@ def speak(
     drawing: Drawing,
     generator: torch.Generator,
     takes: int = 1,
+    rests: Sequence[float] = (),
 ) -> Iterator[Tensor]:
     """Say symbols in a voice: yields units (takes, patch, C) or (takes, patch, K), frame group by frame group.
 
     Ends when every symbol has had its frames or, after the last symbol began, when the model says so; with attention
-    to the text, when the model says so or the length guard does.
+    to the text, when the model says so or the length guard does. ``rests``: seconds that each symbol lasts at least,
+    where durations are given.
     """
     config = model.config
     prompt = None if voice is None else _prompt(voice)
     numbers = symbol_numbers(config, symbols)
-    durations = plan_durations(model, numbers, language, prompt, drawing.speed)
+    durations = plan_durations(model, numbers, language, prompt, drawing.speed, rests)
     target = Segment(None, numbers, durations).whole_steps(config.patch)
     rows = make_rows(model, [(prompt, target)], [language])
     guided = drawing.guidance != 1.0
@@ -75,9 +77,15 @@ def speak(
 
 @torch.no_grad()
 def plan_durations(
-    model: TokenTTS, numbers: np.ndarray, language: str, prompt: Segment | None, speed: float
+    model: TokenTTS,
+    numbers: np.ndarray,
+    language: str,
+    prompt: Segment | None,
+    speed: float,
+    rests: Sequence[float] = (),
 ) -> np.ndarray:
-    """Frames of each symbol; rounding errors are carried on, so that the whole is as long as predicted."""
+    """Frames of each symbol; rounding errors are carried on, so that the whole is as long as predicted. ``rests``:
+    seconds that each symbol lasts at least, at speed 1."""
     if model.config.alignment == "attention":
         longest = GUARD * SECONDS_PER_SYMBOL * model.config.frame_rate / speed
         return np.full(len(numbers), max(1, round(longest)))
@@ -91,7 +99,10 @@ def plan_durations(
     frames = model.durations.frames(symbols, languages, torch.ones_like(symbols, dtype=torch.bool), voice)[0]
     ends = np.round(np.cumsum(frames.double().numpy() / speed)).astype(int)
     # No symbol is lost to rounding: each keeps a frame, which is what makes skipped words impossible.
-    return np.maximum(np.diff(ends, prepend=0), 1)
+    planned = np.maximum(np.diff(ends, prepend=0), 1)
+    if not len(rests):
+        return planned
+    return np.maximum(planned, np.round(np.asarray(rests) / speed * model.config.frame_rate).astype(int))
 
 
 def _prompt(voice: Voice) -> Segment:

@@ -75,7 +75,13 @@ class Cloner:
         warnings: list[str] = []
         voice = self._voice(asked, warnings)
         spoken = self.synthesiser.say(
-            asked.text, voice, asked.language, asked.drawing, seed=asked.seed, takes=asked.takes
+            asked.text,
+            voice,
+            asked.language,
+            asked.drawing,
+            seed=asked.seed,
+            takes=asked.takes,
+            guard=self.synthesiser.guard(),
         )
         folder = self.folder / uuid.uuid4().hex
         folder.mkdir()
@@ -110,8 +116,27 @@ def report(spoken: Spoken, warnings: list[str]) -> str:
         f"**{spoken.x_real_time:.1f}x** real time",
         f"{len(spoken.takes[0].spans)} sentence chunk{'s' if len(spoken.takes[0].spans) > 1 else ''}",
     ]
-    lines = [" · ".join(figures), *(f"⚠️ {_plain(warning)}." for warning in [*warnings, *spoken.warnings])]
+    lines = [
+        " · ".join(figures),
+        *_checked(spoken),
+        *(f"⚠️ {_plain(warning)}." for warning in [*warnings, *spoken.warnings]),
+    ]
     return "\n\n".join(lines)
+
+
+def _checked(spoken: Spoken) -> list[str]:
+    """A table of what the guard made of each chunk; nothing where none was asked."""
+    rows = [(number, check) for number, take in enumerate(spoken.takes, start=1) for check in take.checks]
+    if not rows:
+        return []
+    lines = ["| take | chunk | seconds | tries | guard |", "|---:|---|---:|---:|---|"]
+    for number, check in rows:
+        sign, why = ("❌", "; ".join(check.reasons)) if check.reasons else ("✅", "; ".join(check.first_reasons))
+        why = why and (why if check.reasons else f"first try: {why}")
+        shown = f"{sign} {check.verdict}{f' ({why})' if why else ''}"
+        cells = (str(number), check.text.replace("|", " "), f"{check.seconds:.1f}", str(check.tries), shown)
+        lines.append(f"| {' | '.join(cells)} |")
+    return ["\n".join(lines)]
 
 
 def _plain(line: str) -> str:

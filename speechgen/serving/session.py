@@ -1,7 +1,9 @@
 """One text being said: frames are drawn, decoded and handed on as they are made."""
 
+import copy
+import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from speechgen.models.speak import Drawing, speak
 from speechgen.models.tts import TokenTTS
 from speechgen.models.voice import Voice
+from speechgen.serving.guard import Checked, Guard, Verdict
 from speechgen.serving.levels import Edges, Leveller
 from speechgen.tokenizers.base import Tokens
 from speechgen.tokenizers.codec import Codec
@@ -20,10 +23,13 @@ GUARD_SECONDS = (1.0, 0.3)  # longest chunk: so much, and so much a symbol
 
 @dataclass(frozen=True)
 class Passage:
-    """A chunk of text and the symbols that spell it."""
+    """A chunk of text and the symbols that spell it; ``rests``: seconds that each symbol lasts at least, and ``rest``
+    those of silence after the chunk."""
 
     text: str
     symbols: list[str]
+    rests: list[float] = field(default_factory=list)
+    rest: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Session:
     """Iterate over it, once, for blocks (n,) of audio; ``spans`` and ``warnings`` grow meanwhile, and ``on_chunk`` is
     called at the end of each chunk.
 
+    Without a guard, audio leaves as frames are made; with one, chunk by chunk, each checked and if need be tried again,
+    and ``checks`` grows, too.
     All that changes lies here, so sessions do not disturb one another. The same seed gives the same audio.
     """
 
@@ -51,12 +59,16 @@ class Session:
         language: str,
         drawing: Drawing,
         seed: int,
+        guard: Guard | None = None,
     ):
         self.tts, self.codec, self.passages, self.voice = tts, codec, passages, voice
         self.language, self.drawing = language, drawing
+        self.guard = guard
         self.spans: list[Span] = []
+        self.checks: list[Checked] = []
         self.warnings: list[str] = []
         self.on_chunk: Callable[[], None] = lambda: None
+        self._seed = seed
         self._generator = torch.Generator().manual_seed(seed)
         self._leveller = Leveller(codec.sample_rate)
         self._samples = 0
@@ -72,18 +84,39 @@ class Session:
         return block
 
     def _said(self) -> Iterator[Tensor]:
-        pause = torch.zeros(round(PAUSE_SECONDS * self.codec.sample_rate))
+        pause = torch.zeros(0)
         for number, passage in enumerate(self.passages):
             if number:
                 self._samples += len(pause)
                 yield pause
             start = self._samples
-            for block in self._passage(passage):
+            for block in self._passage(passage) if self.guard is None else self._checked(number, passage):
                 self._samples += len(block)
                 yield block
             rate = self.codec.sample_rate
             self.spans.append(Span(passage.text, start / rate, self._samples / rate))
+            pause = torch.zeros(round((PAUSE_SECONDS + passage.rest / self.drawing.speed) * rate))
             self.on_chunk()
+
+    def _checked(self, number: int, passage: Passage) -> Iterator[Tensor]:
+        """The best try at a passage. The first is what it would be without a guard, and so is all that follows it."""
+        leveller, warned = copy.copy(self._leveller), len(self.warnings)
+        tries: list[_Try] = []
+        while not tries or (len(tries) <= self.guard.retries and not tries[-1].verdict.passed):
+            self._leveller = copy.copy(leveller)
+            if tries:
+                self._generator = torch.Generator().manual_seed(retry_seed(self._seed, number, len(tries)))
+            blocks = [torch.zeros(0), *self._passage(passage)]
+            verdict = self.guard.check(torch.cat(blocks), passage.symbols, self.drawing.speed)
+            tries.append(_Try(blocks, verdict, self._leveller, self._generator, self.warnings[warned:]))
+            del self.warnings[warned:]
+        kept = max(tries, key=lambda one: one.verdict.rank)
+        self._generator, self._leveller = tries[0].generator, kept.leveller
+        self.warnings += kept.warnings
+        seconds = sum(map(len, kept.blocks)) / self.codec.sample_rate
+        found, first = kept.verdict.reasons, tries[0].verdict.reasons
+        self.checks.append(Checked(passage.text, len(tries), found, first, seconds))
+        yield from kept.blocks
 
     def _passage(self, passage: Passage) -> Iterator[Tensor]:
         edges = Edges(self.codec.sample_rate)
@@ -94,8 +127,11 @@ class Session:
     def _guarded(self, passage: Passage) -> Iterator[Tensor]:
         """Units (1, patch, C or K), cut where no speech of these symbols can still be going on."""
         fixed, each = GUARD_SECONDS
-        longest = (fixed + each * len(passage.symbols)) / self.drawing.speed * self.codec.frame_rate
-        drawn = speak(self.tts, passage.symbols, self.language, self.voice, self.drawing, self._generator)
+        longest = (
+            (fixed + each * len(passage.symbols) + sum(passage.rests)) / self.drawing.speed * self.codec.frame_rate
+        )
+        asked = (passage.symbols, self.language, self.voice, self.drawing, self._generator, 1, passage.rests)
+        drawn = speak(self.tts, *asked)
         frames = 0
         for units in drawn:
             frames += units.shape[1]
@@ -103,6 +139,20 @@ class Session:
                 self.warnings.append(f"{passage.text[:40]!r} found no end and was cut")
                 return
             yield units
+
+
+@dataclass
+class _Try:
+    blocks: list[Tensor]
+    verdict: Verdict
+    leveller: Leveller
+    generator: torch.Generator
+    warnings: list[str]
+
+
+def retry_seed(seed: int, passage: int, tries: int) -> int:
+    """A seed for another try at a passage, unlike those of other passages, tries and takes."""
+    return zlib.crc32(f"{seed} {passage} {tries}".encode())
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -18,11 +18,14 @@ from speechgen.models.rows import symbol_numbers
 from speechgen.models.speak import Drawing
 from speechgen.models.tts import UNKNOWN, TokenTTS
 from speechgen.models.voice import Voice
+from speechgen.serving.guard import RETRIES, Checked, Guard
 from speechgen.serving.prompts import Prompt, pause_before, read_prompt
 from speechgen.serving.session import Passage, Session, Span
 from speechgen.text.chunks import split_sentences
-from speechgen.text.normalise import normalise
-from speechgen.text.spelling import PAUSE, spell
+from speechgen.text.normalise import left_out, normalise
+from speechgen.text.override import plain
+from speechgen.text.pauses import rest_after
+from speechgen.text.spelling import PAUSE, spell, spell_with_rests
 from speechgen.tokenizers.codec import Codec
 
 PROMPT_SECONDS = (3.0, 6.0)  # a longer prompt is cut at a pause between these
@@ -33,11 +36,13 @@ NOT_SAID = -6.0  # mean log-probability of an alignment below which the transcri
 
 @dataclass(frozen=True)
 class Take:
-    """One rendering: ``wave`` (T,), the seed that gives it again, and where each chunk of the text lies."""
+    """One rendering: ``wave`` (T,), the seed that gives it again, where each chunk of the text lies, and with a guard
+    what it made of each."""
 
     wave: Tensor
     seed: int
     spans: list[Span]
+    checks: list[Checked] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -141,9 +146,11 @@ class Synthesiser:
         seed: int = 0,
         takes: int = 1,
         on_chunk: Callable[[], None] = lambda: None,
+        guard: Guard | None = None,
     ) -> Spoken:
         """Say a text in a voice (or in none in particular); take number n, from 0, is drawn with ``seed`` + n.
 
+        With a ``guard`` (see ``guard``) chunks that came out wrong are tried again, and the best try of each is kept.
         ``on_chunk`` is called after every sentence chunk, of which there are ``len(chunks(text, language))`` a take.
         Raises UserError for text that cannot be said and for a voice of another codec.
         """
@@ -154,7 +161,7 @@ class Synthesiser:
         told: dict[str, None] = {}
         first_audio = 0.0
         for number in range(takes):
-            session = self.stream(text, voice, language, drawing, seed + number)
+            session = self.stream(text, voice, language, drawing, seed + number, guard)
             session.on_chunk = on_chunk
             blocks = []
             for block in session:
@@ -162,7 +169,7 @@ class Synthesiser:
                 blocks.append(block)
             # A model that stops at once has said nothing; that is a short take, not an error.
             wave = torch.cat(blocks) if blocks else torch.zeros(0)
-            made.append(Take(wave, seed + number, session.spans))
+            made.append(Take(wave, seed + number, session.spans, session.checks))
             told |= dict.fromkeys(session.warnings)
         seconds = sum(len(take.wave) for take in made) / self.sample_rate
         speed = seconds / (time.perf_counter() - started)
@@ -175,15 +182,25 @@ class Synthesiser:
         language: str = "en",
         drawing: Drawing = Drawing(),
         seed: int = 0,
+        guard: Guard | None = None,
     ) -> Session:
         """As ``say``, one take: iterate over the session for blocks (n,) of audio as they are made."""
         check_drawing(drawing)
         passages, unknown = self._passages(text, language)
         fitted = None if voice is None else self._fitted(voice)
-        session = Session(self.tts, self.codec, passages, fitted, language, drawing, seed)
+        session = Session(self.tts, self.codec, passages, fitted, language, drawing, seed, guard)
+        if unsaid := left_out(text):
+            session.warnings.append(f"{' '.join(unsaid)} cannot be said and is left out")
         if unknown:
             session.warnings.append(f"this model never learned {' '.join(unknown)}, and guesses how it sounds")
         return session
+
+    def guard(self, retries: int = RETRIES) -> Guard:
+        """A guard that listens with this model's listener, for ``say`` and ``stream``; raises UserError for less than
+        0 retries."""
+        if retries < 0:
+            raise UserError(f"retries = {retries}: at least 0")
+        return Guard(self.listener, self.sample_rate, retries, phonemes=self.tts.config.text == "phonemes")
 
     def chunks(self, text: str, language: str = "en") -> list[str]:
         """The text as it is said, in chunks of a sentence or so; raises UserError for text that cannot be said."""
@@ -193,10 +210,10 @@ class Synthesiser:
 
     def _passages(self, text: str, language: str) -> tuple[list[Passage], list[str]]:
         """Chunks with their symbols, and the symbols that the model does not know."""
-        written = [_Written(chunk, language) for chunk in self.chunks(text, language)]
+        chunks = self.chunks(text, language)
         passages = [
-            Passage(one.text, symbols)
-            for one, symbols in zip(written, spell(written, self.tts.config.text))
+            Passage(plain(chunk), symbols, rests, rest_after(chunk))
+            for chunk, (symbols, rests) in zip(chunks, spell_with_rests(chunks, language, self.tts.config.text))
             if set(symbols) != {PAUSE}
         ]
         if not passages:

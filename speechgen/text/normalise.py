@@ -5,7 +5,8 @@ import unicodedata
 
 from speechgen.errors import UserError, nearest
 from speechgen.text.abbreviations import spell_abbreviations
-from speechgen.text.numbers import spell_numbers
+from speechgen.text.override import put_back, set_aside
+from speechgen.text.rules import spell_addresses, spell_numbers
 
 LANGUAGES = ("de", "en")
 MAX_CHARACTERS = 50_000
@@ -17,7 +18,18 @@ PLAIN = str.maketrans(
     | dict.fromkeys("‐‑–—―−", "-")
     | {"…": "...", "¿": "", "¡": ""}
 )
-SCRIPTS = {"CJK": "Han", "HANGUL": "Hangul", "FULLWIDTH": "full-width", "MATHEMATICAL": "mathematical"}
+# What a script is called where Unicode's own name for it is no help; all others are "Cyrillic script" and so on.
+SCRIPTS = {
+    "CJK": "Chinese characters (Han)",
+    "HIRAGANA": "Japanese characters (Hiragana)",
+    "KATAKANA": "Japanese characters (Katakana)",
+    "HANGUL": "Korean characters (Hangul)",
+    "FULLWIDTH": "full-width letters",
+    "MATHEMATICAL": "mathematical letters",
+}
+NAMES = {"de": "German", "en": "English"}
+UNSAID = ("So", "Sk")  # Unicode categories of emoji, pictures and free-standing accents
+SAID_SIGNS = "°№^`´¨¯¸"  # of these categories, but read or plain punctuation
 # First words of the Unicode names of letters that a text in Latin script may hold.
 LATIN = ("LATIN", "MODIFIER", "FEMININE", "MASCULINE", "MICRO")
 
@@ -25,7 +37,8 @@ LATIN = ("LATIN", "MODIFIER", "FEMININE", "MASCULINE", "MICRO")
 def normalise(text: str, language: str) -> str:
     """Text as it is spoken: NFC, plain quotes and dashes, single spaces, numbers and abbreviations in words.
 
-    Applying it twice changes nothing. Letters keep their case; emoji are left out. ``language`` is "en" or "de".
+    Applying it twice changes nothing. Letters keep their case; emoji are left out (``left_out`` lists them), and
+    phonemes written as ``[word](/wɜːd/)`` stay as they are. ``language`` is "en" or "de".
     Raises UserError for empty text, more than 50,000 characters, control characters, nothing to say,
     or letters of a script that the language does not write (named).
     """
@@ -35,26 +48,31 @@ def normalise(text: str, language: str) -> str:
         raise UserError("the text is empty; give at least one word")
     if len(text) > MAX_CHARACTERS:
         raise UserError(f"the text has {len(text)} characters; split it into parts of at most {MAX_CHARACTERS}")
-    text = clean(text)
+    text, overrides = set_aside(clean(text))
     if foreign := foreign_letter(text):
         letter, script = foreign
         raise UserError(
-            f"the text holds {letter!r} in {script} script, which {language!r} does not write; transcribe it"
+            f"the text holds {letter!r}, {script}, which {NAMES[language]} is not written in; transcribe it"
         )
     for _ in range(PASSES):
         text, before = _spell(text, language), text
         if text == before:
             break
-    if not any(character.isalnum() for character in text):
+    if not overrides and not any(character.isalnum() for character in text):
         raise UserError(f"the text {text[:40]!r} holds nothing to say; give at least one word")
-    return text
+    return put_back(text, overrides)
+
+
+def left_out(text: str) -> list[str]:
+    """The emoji and pictures of a text, each once, which ``normalise`` leaves out."""
+    return list(dict.fromkeys(c for c in text if unicodedata.category(c) in UNSAID and c not in SAID_SIGNS))
 
 
 def _spell(text: str, language: str) -> str:
-    text = spell_numbers(spell_abbreviations(text, language), language)
-    if language == "en":
-        text = re.sub(r"(?<=[a-z]{2})\.(?=[a-z]{2})", " dot ", text)
-    return " ".join("".join(" " if unicodedata.category(c) in ("So", "Sk") else c for c in text).split())
+    text = spell_numbers(spell_abbreviations(spell_addresses(text, language), language), language)
+    dot = " dot " if language == "en" else " Punkt "
+    text = re.sub(r"(?<=[a-zäöüß]{2})\.(?=[a-zäöüß]{2})", dot, text)
+    return " ".join("".join(" " if unicodedata.category(c) in UNSAID else c for c in text).split())
 
 
 def clean(text: str) -> str:
@@ -66,18 +84,20 @@ def clean(text: str) -> str:
             kept.append(" ")
         elif category in ("Cc", "Cs"):
             raise UserError(f"the text holds the control character U+{ord(character):04X} at {position}; remove it")
-        elif category not in ("Cf", "Co", "Cn"):  # joiners, byte order marks, private use: nothing to say
+        elif (
+            category not in ("Cf", "Co", "Cn", "Me") and character not in "\ufe0e\ufe0f"
+        ):  # joiners, byte order marks, private use: nothing to say
             kept.append(character)
     return " ".join("".join(kept).translate(PLAIN).split())
 
 
 def foreign_letter(text: str) -> tuple[str, str] | None:
-    """The first letter outside Latin script with that script's name (Cyrillic, Han, Greek, ...), or None."""
+    """The first letter outside Latin script with its script ("Cyrillic script", "Chinese characters"), or None."""
     for letter in text:
         if letter.isalpha():
             script = unicodedata.name(letter, "UNKNOWN").split()[0].split("-")[0]
             if script not in LATIN:
-                return letter, SCRIPTS.get(script, script.capitalize())
+                return letter, SCRIPTS.get(script, f"{script.capitalize()} script")
     return None
 
 

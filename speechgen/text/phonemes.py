@@ -1,10 +1,12 @@
 """Text to phonemes by espeak-ng (through phonemizer), whose library and voices come as wheels."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from threading import Lock
 
 from speechgen.errors import UserError, nearest
 from speechgen.text.normalise import normalise
+from speechgen.text.override import segments
 
 WORD_BOUNDARY = " "
 ESPEAK_VOICES = {"en": "en-us", "de": "de"}
@@ -18,24 +20,30 @@ def phonemize(text: str, language: str, stress: bool = False) -> list[str]:
 
 def phonemize_many(texts: list[str], language: str, stress: bool = False) -> list[list[str]]:
     """Utterances to lists of IPA phonemes, one entry each (long vowels, diphthongs and affricates are one),
-    with " " between words. Text is normalised first; punctuation does not appear.
+    with " " between words. Text is normalised first; punctuation does not appear. A word written as
+    ``[word](/wɜːd/)`` is said as its phonemes tell.
 
     ``language`` is "en" (American) or "de". With ``stress`` the marks ˈ and ˌ stay in front of their phoneme.
     Raises UserError for another language, unsayable text, or when the [g2p] extra is not installed.
     """
     spoken = [normalise(text, language) for text in texts]
+    parts = [segments(text) for text in spoken]
+    words = [written for found in parts for written, given in found if given is None]
     with ONE_AT_A_TIME:
         backend, separator = _backend(language, stress)
-        lines = backend.phonemize(spoken, separator=separator, strip=True)
-    return [_entries(line) for line in lines]
+        lines = iter(backend.phonemize(words, separator=separator, strip=True))
+    return [_joined(_entries(next(lines)) if given is None else given for _, given in found) for found in parts]
+
+
+def _joined(stretches: Iterable[list[str]]) -> list[str]:
+    entries: list[str] = []
+    for stretch in filter(None, stretches):
+        entries += [WORD_BOUNDARY, *stretch] if entries else stretch
+    return entries
 
 
 def _entries(line: str) -> list[str]:
-    words = [[phoneme for phoneme in word.split("|") if phoneme] for word in line.split()]
-    entries: list[str] = []
-    for word in filter(None, words):
-        entries += [WORD_BOUNDARY, *word] if entries else word
-    return entries
+    return _joined([phoneme for phoneme in word.split("|") if phoneme] for word in line.split())
 
 
 @lru_cache(maxsize=8)

@@ -31,7 +31,8 @@ BALANCER_DECAY = 0.99
 class AdversarialConfig(Config):
     """``start_step``: the first step with discriminators. ``discriminator_warmup``: for so many steps from there on
     they learn alone while the codec waits, since before they know anything their gradients are noise.
-    ``discriminator_every``: afterwards they learn at one step in so many (EnCodec: at two of three), which keeps them
+    ``discriminator_rate``: their learning rate as a multiple of the codec's; small discriminators at the rate of a
+    codec that is nearly done learn nothing in hundreds of steps. ``discriminator_every``: afterwards they learn at one step in so many (EnCodec: at two of three), which keeps them
     from winning and saves their time.
     ``freeze_encoder``: from ``start_step`` on train the decoder only, which is cheap and stable (AudioDec, Wu et al.
     2023). ``from_initial``: go on with the discriminators of the experiment's ``initial``, where it has some.
@@ -42,6 +43,7 @@ class AdversarialConfig(Config):
     kind: Literal["least_squares", "hinge"] = "least_squares"
     start_step: int = Field(0, ge=0)
     discriminator_warmup: int = Field(0, ge=0)
+    discriminator_rate: float = Field(1.0, gt=0)
     discriminator_every: int = Field(1, ge=1)
     freeze_encoder: bool = True
     from_initial: bool = True
@@ -81,6 +83,7 @@ class CodecTraining:
         self.players: dict[str, nn.Module] = {"codec": codec}
         if self._has_opponent:
             self.players["discriminators"] = Discriminators(task.adversarial.discriminators)
+        self.rates = {"discriminators": task.adversarial.discriminator_rate}
         self.surface, self.perceptual = SurfaceLoss(codec.sample_rate, task.surface), perceptual
         self.crops = Crops(train, int(task.seconds * codec.sample_rate) // codec.hop * codec.hop, task.batch, seed)
         self.weights = self.surface.weights()

@@ -65,6 +65,7 @@ class Task(Protocol):
     """What the loop needs to know of a model: its players, its batches, its losses.
 
     A player is a module with an optimiser of its own: one for most models, generator and discriminator for a codec.
+    A task may have ``rates``: by player, its learning rate as a multiple of the config's, where that is not 1.
     """
 
     players: dict[str, nn.Module]
@@ -104,6 +105,7 @@ def train(
     rank, ranks = accelerator.process_index, accelerator.num_processes
     players = {name: player.to(accelerator.device).train() for name, player in task.players.items()}
     optimisers = {name: _optimiser(player, config) for name, player in players.items()}
+    rates: dict[str, float] = getattr(task, "rates", {})
     averages = {
         name: AveragedModel(player, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
         for name, player in players.items()
@@ -155,7 +157,7 @@ def train(
             for name in task.turns(step):
                 player, optimiser = players[name], optimisers[name]
                 for group in optimiser.param_groups:
-                    group["lr"] = learning_rate(config, step)
+                    group["lr"] = learning_rate(config, step) * rates.get(name, 1.0)
                 # Not accelerator.autocast: its precision could not change again within the process.
                 with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=config.bf16):
                     loss, facts = task.losses(name, batch, step, generator)

@@ -102,6 +102,14 @@ def test_without_a_prompt_the_shipped_voice_speaks_if_it_fits_the_model(
     assert files[0] != files[1] == files[2]
 
 
+def test_the_guard_tells_what_it_rejected_unless_it_is_off(shell: Shell, tts: Path, tmp_path: Path) -> None:
+    common = ("say", "The dog. [Fox](/fɑːks/), jump!", "--model", tts, *QUICK, "-o", tmp_path / "a.wav")
+    out, _ = shell(*common, "--retries", 1)  # a listener of random weights recognises nothing
+    (line,) = [line for line in out.splitlines() if line.startswith("guard: ")]
+    assert line.startswith("guard: failed after 2 tries (") and "The dog. Fox, jump!" in line
+    assert "guard:" not in shell(*common, "--no-guard")[0]
+
+
 def test_faults_of_the_prompt_are_warnings(shell: Shell, tts: Path, prompt_file: Path, tmp_path: Path) -> None:
     wave, rate = read_audio(prompt_file)
     write_audio(tmp_path / "two.wav", torch.stack([wave, wave]), rate)

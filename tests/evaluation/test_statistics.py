@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from speechgen.evaluation.statistics import Estimate, PairedBootstrap, Value, mean_estimate, ratio_estimate
+from speechgen.evaluation.statistics import (
+    Estimate,
+    PairedBootstrap,
+    Value,
+    mean_estimate,
+    ratio_estimate,
+    share_estimate,
+)
 
 
 def test_the_interval_of_a_mean_is_the_textbook_s():
@@ -11,6 +18,15 @@ def test_the_interval_of_a_mean_is_the_textbook_s():
     assert estimate.mean == pytest.approx(values.mean())
     assert estimate.low == pytest.approx(values.mean() - half, abs=0.04)
     assert estimate.high == pytest.approx(values.mean() + half, abs=0.04)
+
+
+def test_the_interval_of_a_share_is_wilson_s():
+    for count, low, high in ((0, 0.0, 0.2775), (1, 0.0179, 0.4042), (5, 0.2366, 0.7634), (10, 0.7225, 1.0)):
+        estimate = share_estimate(count, 10)
+        assert estimate.mean == count / 10
+        assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=1e-4)
+    with pytest.raises(ValueError):
+        share_estimate(0, 0)
 
 
 def test_the_same_values_give_the_same_interval():

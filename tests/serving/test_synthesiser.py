@@ -14,6 +14,7 @@ from speechgen.models.speak import Drawing
 from speechgen.models.voice import Voice
 from speechgen.serving import session, synthesiser
 from speechgen.serving.synthesiser import Synthesiser
+from speechgen.text.pauses import RESTS
 
 TEXT = "The quick brown fox jumps over the dog."
 QUICK = Drawing(steps=1, guidance=1.0)
@@ -107,7 +108,7 @@ def test_long_text_is_said_in_chunks_with_their_times(synth: Synthesiser, voice:
     assert len(spans) == len(finished) == len(synth.chunks(" ".join(sentences))) >= 3
     assert spans[0].start == 0 and spans[-1].end == pytest.approx(spoken.seconds)
     for before, after in zip(spans, spans[1:]):
-        assert after.start == pytest.approx(before.end + session.PAUSE_SECONDS)
+        assert after.start == pytest.approx(before.end + session.PAUSE_SECONDS + RESTS["."])
         silence = spoken.wave[round(before.end * 16000) : round(after.start * 16000)]
         assert not silence.any()
         # No click at the edges: the sound before the pause has faded out, the sound after it fades in.

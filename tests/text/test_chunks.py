@@ -46,6 +46,23 @@ def test_groups_of_digits_stay_together():
     assert any("10 000 000" in part for part in parts)
 
 
+@pytest.mark.parametrize(
+    "whole",
+    [
+        "two hundred and thirty-one thousand",
+        "Anna Maria Louise Schmidt",
+        "Dr. Smith",
+        "[New York](/nuː jɔːk/)",
+        "U.S. Steel",
+    ],
+)
+def test_numbers_in_words_names_and_overrides_are_not_cut(whole):
+    for before in range(1, 30):
+        text = f"{'so ' * before}{whole}{' and so' * 8}"
+        parts = split_sentences(text, 44)
+        assert any(whole in part for part in parts) and " ".join(parts) == text
+
+
 def test_one_word_joins_its_neighbour():
     text = "Yes. That is exactly what I wanted to say."
     assert split_sentences(text) == [text]

@@ -39,6 +39,12 @@ def test_spaces_stand_between_words_only_and_punctuation_is_silent():
     assert said[0] != " " and said[-1] != " " and [" ", " "] not in [said[i : i + 2] for i in range(len(said))]
 
 
+def test_written_phonemes_are_said_as_they_are():
+    said = phonemize("Call [Nguyen](/ˈwɪn/) at five.", "en")
+    assert said == [*phonemize("call", "en"), " ", "w", "ɪ", "n", " ", *phonemize("at five", "en")]
+    assert phonemize("[judges](/ˈd͡ʒʌdʒᵻz t͡saɪt/)", "en") == ["dʒ", "ʌ", "dʒ", "ᵻ", "z", " ", "ts", "aɪ", "t"]
+
+
 def test_stress_marks_are_dropped_unless_asked_for():
     assert not any(mark in phoneme for phoneme in phonemize("banana", "en") for mark in "ˈˌ")
     assert any("ˈ" in phoneme for phoneme in phonemize("banana", "en", stress=True))
