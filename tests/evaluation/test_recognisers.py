@@ -1,6 +1,5 @@
 """Recognisers and error counts."""
 
-import json
 from pathlib import Path
 
 import gradio
@@ -76,24 +75,23 @@ def test_a_listener_reads_its_characters(tiny_models):
 
 
 def test_whisper_listens_from_a_folder(tmp_path):
-    letters = {letter: number for number, letter in enumerate("abcdefgh")}
     special = ["<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>"]
-    (tmp_path / "vocab.json").write_text(json.dumps(letters | {name: 8 + i for i, name in enumerate(special)}))
-    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = WhisperTokenizer.from_pretrained(tmp_path, bos_token=special[0], eos_token=special[0], unk_token="a")
+    tokenizer = WhisperTokenizer(vocab={symbol: number for number, symbol in enumerate([*"abcdefgh", *special])})
     WhisperProcessor(WhisperFeatureExtractor(feature_size=8), tokenizer).save_pretrained(tmp_path / "whisper")
     sizes = {"d_model": 8, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 1}
     sizes |= {"decoder_attention_heads": 1, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8, "num_mel_bins": 8}
     ends = {"bos_token_id": 8, "eos_token_id": 8, "pad_token_id": 8, "decoder_start_token_id": 9}
+    nothing = {"suppress_tokens": None, "begin_suppress_tokens": None}
     torch.manual_seed(0)
-    config = WhisperConfig(vocab_size=13, max_target_positions=12, **sizes, **ends, suppress_tokens=None)
+    config = WhisperConfig(vocab_size=13, max_target_positions=12, **sizes, **ends, **nothing)
     model = WhisperForConditionalGeneration(config)
     model.generation_config.max_length = 10
+    model.generation_config.suppress_tokens = list(range(8, 13))  # only letters
     model.save_pretrained(tmp_path / "whisper")
     recogniser = load_recogniser(f"whisper:{tmp_path / 'whisper'}")
     wave = torch.randn(8000, generator=torch.Generator().manual_seed(0))
     heard = recogniser.transcribe(wave, 16000)
-    assert set(heard) <= set("abcdefgh") and recogniser.transcribe(wave, 16000) == heard
+    assert heard and set(heard) <= set("abcdefgh") and recogniser.transcribe(wave, 16000) == heard
     assert knows_words(recogniser.name) and not knows_words("listener-16k")
     with pytest.raises(UserError, match="holds no config.json"):
         load_recogniser(f"whisper:{tmp_path / 'nowhere'}")
