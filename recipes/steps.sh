@@ -118,7 +118,7 @@ run_steps() {
 
 show_help() {
   printf 'usage: %s [--option value]...\n' "$steps_program"
-  sed -n '2s/^# *//p' "$0"
+  sed -n '2s/^# *//p' "$steps_program"
   printf '\nstages:\n'
   printf '%s\n' "${steps_help[@]}"
   printf '\noptions:\n'

@@ -1,5 +1,6 @@
 """Samples in and out: every audio file is read and written here, through soundfile."""
 
+import io
 import os
 import typing
 from dataclasses import dataclass
@@ -112,6 +113,19 @@ def write_audio(path: str | Path, wave: Tensor, sample_rate: int) -> None:
         raise AudioError(f"{path}: cannot be written ({reason_of(error)}); check the folder and the disk") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def encode_audio(wave: Tensor, sample_rate: int, suffix: str) -> bytes:
+    """Mono (T,) in [-1, 1] as the bytes of a file with this extension; resampled where Opus has no such rate."""
+    import soundfile
+
+    container, encoding = WRITABLE[suffix]
+    if encoding == "OPUS" and sample_rate not in OPUS_RATES:
+        rate = min((rate for rate in OPUS_RATES if rate >= sample_rate), default=OPUS_RATES[-1])
+        wave, sample_rate = resample(wave, sample_rate, rate), rate
+    file = io.BytesIO()
+    soundfile.write(file, wave.clamp(-1.0, 1.0).numpy(), sample_rate, format=container, subtype=encoding)
+    return file.getvalue()
 
 
 def writable(path: str | Path) -> tuple[str, str]:

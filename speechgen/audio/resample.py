@@ -24,3 +24,24 @@ def resample(wave: Tensor, from_rate: int, to_rate: int) -> Tensor:
     missing = max(0, length - resampled.shape[-1])
     resampled = torch.nn.functional.pad(resampled, (0, missing))[:, :length]
     return resampled.reshape(*wave.shape[:-1], length).contiguous()
+
+
+class StreamResampler:
+    """``resample`` for a mono stream: block by block, and what the filter holds back with ``end``."""
+
+    def __init__(self, from_rate: int, to_rate: int):
+        import soxr
+
+        self._stream = None
+        if from_rate != to_rate:
+            self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
+
+    def __call__(self, block: Tensor) -> Tensor:
+        """The samples that are ready, given the next (T,)."""
+        return block if self._stream is None else torch.from_numpy(self._stream.resample_chunk(block.numpy()))
+
+    def end(self) -> Tensor:
+        """The samples still held back."""
+        if self._stream is None:
+            return torch.zeros(0)
+        return torch.from_numpy(self._stream.resample_chunk(torch.zeros(0).numpy(), last=True))

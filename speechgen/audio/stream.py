@@ -92,17 +92,27 @@ class AudioWriter:
         return AudioError(f"{self.path}: cannot be written ({reason_of(error)}); check the folder and the disk")
 
 
-class WavPipe:
-    """16-bit WAV into a pipe, which cannot go back to write the length: it has to be known."""
+class PcmPipe:
+    """Bare 16-bit samples, little-endian, channels interleaved, each piece sent on at once."""
 
-    def __init__(self, file: BinaryIO, sample_rate: int, channels: int, samples: int):
+    def __init__(self, file: BinaryIO):
         self._file = file
-        size = min(2 * channels * samples, 0xFFFFFFFF - 36)
-        form = struct.pack("<HHIIHH", 1, channels, sample_rate, 2 * channels * sample_rate, 2 * channels, 16)
-        file.write(b"RIFF" + struct.pack("<I", size + 36) + b"WAVEfmt " + struct.pack("<I", 16) + form)
-        file.write(b"data" + struct.pack("<I", size))
 
     def write(self, piece: Tensor) -> None:
-        self._file.write(
-            (piece.clamp(-1.0, 1.0).t() * 32767).round().short().contiguous().numpy().astype("<i2").tobytes()
-        )
+        """The next (channels, n) in [-1, 1]."""
+        samples = (piece.clamp(-1.0, 1.0).t() * 32767).round().short().contiguous()
+        self._file.write(samples.numpy().astype("<i2").tobytes())
+        self._file.flush()
+
+
+class WavPipe(PcmPipe):
+    """16-bit WAV into a pipe, which cannot go back to write the length: ``samples``, or None where nobody knows it."""
+
+    def __init__(self, file: BinaryIO, sample_rate: int, channels: int, samples: int | None):
+        super().__init__(file)
+        most = 0xFFFFFFFF
+        data = most if samples is None else min(2 * channels * samples, most - 36)
+        whole = min(data + 36, most)
+        form = struct.pack("<HHIIHH", 1, channels, sample_rate, 2 * channels * sample_rate, 2 * channels, 16)
+        file.write(b"RIFF" + struct.pack("<I", whole) + b"WAVEfmt " + struct.pack("<I", 16) + form)
+        file.write(b"data" + struct.pack("<I", data))

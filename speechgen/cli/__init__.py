@@ -17,12 +17,17 @@ from speechgen.cli import (
     doctor,
     dump,
     dump_units,
+    image,
     listener,
     pack,
     say,
+    serve,
+    systems,
+    toy,
     train,
     tts,
     voice,
+    watermark,
     wavenet,
 )
 from speechgen.errors import UserError
@@ -33,7 +38,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (train.train, say.say, pack.pack, demo.demo, doctor.doctor):
+for verb in (train.train, say.say, pack.pack, demo.demo, serve.serve, doctor.doctor, systems.systems):
     app.command()(verb)
 dump.app.command()(dump_units.units)
 codec.app.command()(codec_eval.generate)
@@ -42,7 +47,7 @@ codec.app.command("eval")(codec_eval.evaluate)
 codec.app.command()(codec_tools.fit_entropy)
 codec.app.command()(codec_tools.export)
 codec.app.command()(codec_ablate.ablate)
-for family in (data, dump, codec, listener, tts, wavenet, voice, bench):
+for family in (data, dump, codec, listener, tts, wavenet, image, voice, watermark, bench, toy):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 
 # What a full disk, a read-only folder or a used-up quota look like: the user's to solve, not a fault of the program.

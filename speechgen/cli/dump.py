@@ -53,3 +53,21 @@ def audio(
     typer.echo(
         f"{out_dir}: {dumped.utterances} utterances, {dumped.seconds / 3600:.2f} h, {len(dumped.skipped)} skipped"
     )
+
+
+@app.command()
+def images(
+    data_dir: Annotated[Path, typer.Argument(help="Folder of images that 'speechgen image prepare' wrote.")],
+    out_dir: Annotated[Path, typer.Argument(help="Folder of the dump; appears when complete.")],
+    side: Annotated[int, typer.Option(min=1, max=1024, help="Pixels of each side.")] = 28,
+    channels: Annotated[int, typer.Option(min=1, max=3, help="1: grey, 3: colours.")] = 1,
+) -> None:
+    """Bring images to one size and to grey or colours.
+
+    Example: speechgen dump images data/train dump/train --side 28
+    """
+    from speechgen.data.images import Images
+
+    dumped = Images.read(data_dir).resized(side, channels)
+    dumped.write(out_dir)
+    typer.echo(f"{out_dir}: {len(dumped)} images of {side} x {side} pixels")

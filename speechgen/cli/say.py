@@ -12,9 +12,17 @@ DEFAULT_VOICE = "kathleen"
 
 
 def say(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Audio file to write: .wav, .flac, .ogg, .mp3.")],
     text: Annotated[str | None, typer.Argument(help="What to say; '-' reads it from standard input.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the text from this file instead.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Audio file to write: .wav, .flac, .ogg, .mp3.")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", help="Read the text from this file; call it again to go on with a long one."),
+    ] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Write WAV to standard output as it is made.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Stream bare 16-bit samples instead of WAV.")] = False,
+    srt: Annotated[Path | None, typer.Option(help="Subtitle file to write: when each chunk is heard.")] = None,
     prompt: Annotated[Path | None, typer.Option(help="Recording of the voice to speak in; 3 s or more.")] = None,
     transcript: Annotated[str | None, typer.Option(help="What the prompt says: the voice is copied closer.")] = None,
     voice: Annotated[str | None, typer.Option(help="Voice instead of a prompt: a shipped name or a file.")] = None,
@@ -33,6 +41,9 @@ def say(
     ] = True,
     retries: Annotated[int, typer.Option(min=0, max=20, help="Tries more for a chunk that the guard rejects.")] = 2,
     takes: Annotated[int, typer.Option(min=1, max=100, help="Renderings, with seed, seed + 1, ...")] = 1,
+    watermark: Annotated[
+        bool, typer.Option("--watermark/--no-watermark", help="Mark the audio, inaudibly, as generated.")
+    ] = True,
 ) -> None:
     """Say a text in the voice of a prompt, of a voice file, or of the voice that comes with the package.
 
@@ -50,28 +61,59 @@ def say(
         raise UserError("--transcript is what a --prompt says: give both")
     if prompt and not prompt.is_file():
         raise UserError(f"{prompt}: no such file; check the path of the prompt")
-    targets = [out] if takes == 1 else [out.with_stem(f"{out.stem}-{take + 1}") for take in range(takes)]
+    if (out is None) == (not stream):
+        raise UserError("give --out FILE, or --stream to write to standard output")
+    if raw and not stream:
+        raise UserError("--raw is a way to --stream: give both")
+    if stream and takes > 1:
+        raise UserError("--stream plays one take; leave out --takes")
+    if srt and not srt.parent.is_dir():
+        raise UserError(f"{srt}: the folder {srt.parent} does not exist; make it first")
 
-    from speechgen.audio.files import writable, write_audio
-    from speechgen.cli.progress import progress_bar
+    from speechgen.audio.files import writable
     from speechgen.models.speak import Drawing
+    from speechgen.serving.subtitles import to_srt
     from speechgen.serving.synthesiser import Synthesiser, check_drawing
     from speechgen.serving.voices import find_voice
 
-    writable(out)  # before the work, not after it
+    if out:
+        writable(out)  # before the work, not after it
     drawing = Drawing(steps, guidance, temperature, speed)
     check_drawing(drawing)
     synthesiser = Synthesiser.load(model)
-    chunks = synthesiser.chunks(written, language)
+    synthesiser.chunks(written, language)
     if prompt:
         speaker = synthesiser.voice(prompt, transcript, prompt_language or language, warn=_warn)
     elif voice:
         speaker = find_voice(voice)
     else:
         speaker = _default_voice(synthesiser)
-    with progress_bar("say", takes * len(chunks)) as advance:
-        checking = synthesiser.guard(retries) if guard else None
-        spoken = synthesiser.say(written, speaker, language, drawing, seed, takes, advance, checking)
+    asked = (synthesiser, written, speaker, language, drawing, seed)
+    checking = synthesiser.guard(retries) if guard else None
+    if stream:  # a guard would hold every chunk back until it is whole
+        takes_spans = [_stream(*asked, watermark, raw)]
+    elif file:
+        takes_spans = _to_files(*asked, _numbered(out, takes), checking, watermark)
+    else:
+        takes_spans = _to_file(*asked, _numbered(out, takes), checking, watermark)
+    if srt:
+        for spans, target in zip(takes_spans, _numbered(srt, takes), strict=True):
+            target.write_text(to_srt(spans), encoding="utf-8")
+
+
+def _numbered(path: Path, takes: int) -> list[Path]:
+    """A path for each take."""
+    return [path] if takes == 1 else [path.with_stem(f"{path.stem}-{take + 1}") for take in range(takes)]
+
+
+def _to_file(synthesiser, text, speaker, language, drawing, seed, targets, guard, watermark) -> list:
+    """Say all takes, then write them; the spans of each."""
+    from speechgen.audio.files import write_audio
+    from speechgen.cli.progress import progress_bar
+
+    takes = len(targets)
+    with progress_bar("say", takes * len(synthesiser.chunks(text, language))) as advance:
+        spoken = synthesiser.say(text, speaker, language, drawing, seed, takes, advance, guard, watermark=watermark)
     for warning in spoken.warnings:
         _warn(warning)
     for take, target in zip(spoken.takes, targets, strict=True):
@@ -81,6 +123,50 @@ def say(
             if check.tries > 1 or check.reasons:
                 typer.echo(f"guard: {check}")
     typer.echo(f"{spoken.x_real_time:.1f}x real time, first audio after {spoken.first_audio:.2f} s")
+    return [take.spans for take in spoken.takes]
+
+
+def _to_files(synthesiser, text, speaker, language, drawing, seed, targets, guard, watermark) -> list:
+    """Say and write take after take, chunk by chunk, so that it can be broken off; the spans of each."""
+    from speechgen.cli.progress import progress_bar
+    from speechgen.serving.long import read_aloud
+
+    readings, chunks = [], len(synthesiser.chunks(text, language))
+    with progress_bar("say", len(targets) * chunks) as advance:
+        for number, target in enumerate(targets):
+            asked = (speaker, language, drawing, seed + number, guard, watermark)
+            readings.append(read_aloud(synthesiser, text, target, *asked, on_chunk=advance))
+    for warning in dict.fromkeys(warning for reading in readings for warning in reading.warnings):
+        _warn(warning)
+    for number, (reading, target) in enumerate(zip(readings, targets, strict=True)):
+        there = f", {reading.resumed} of {chunks} chunks were there" if reading.resumed else ""
+        typer.echo(f"{target}: {reading.seconds:.2f} s, seed {seed + number}{there}")
+        for check in reading.checks:
+            typer.echo(f"guard: {check}")
+    typer.echo(f"{readings[-1].x_real_time:.1f}x real time")
+    return [reading.spans for reading in readings]
+
+
+def _stream(synthesiser, text, speaker, language, drawing, seed, watermark, raw) -> list:
+    """Say to standard output, each block as it is made; the spans."""
+    import os
+
+    from speechgen.audio.stream import PcmPipe, WavPipe
+
+    session = synthesiser.stream(text, speaker, language, drawing, seed, watermark=watermark)
+    output = sys.stdout.buffer
+    try:
+        pipe = PcmPipe(output) if raw else WavPipe(output, synthesiser.sample_rate, 1, None)
+        for block in session:
+            pipe.write(block[None])
+    except BrokenPipeError:  # the listener has left; what is still buffered must not fail again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
+    for warning in session.warnings:
+        _warn(warning)
+    shape = f"{synthesiser.sample_rate} Hz, 16 bits, mono"
+    typer.echo(f"standard output: {session.spans[-1].end:.2f} s, {shape}, seed {seed}", err=True)
+    return session.spans
 
 
 def read_text(text: str | None, file: Path | None) -> str:

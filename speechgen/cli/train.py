@@ -14,7 +14,7 @@ def train(
     device: Annotated[str | None, typer.Option(help="'cpu' to leave a GPU unused.")] = None,
     until: Annotated[int | None, typer.Option(help="Stop early at this step, with a checkpoint.")] = None,
 ) -> None:
-    """Train a listener, codec, TTS or WaveNet; a run that was stopped goes on where it was.
+    """Train a listener, codec, TTS, WaveNet, or a model of images; a run that was stopped goes on where it was.
 
     Example: speechgen train conf/codec.yaml --exp exp/codec --set training.steps=2000
     """

@@ -5,53 +5,93 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Save a prompt's voice in a file, and see what a file holds.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Keep voices, to speak in again without the recording. Do so only with the speaker's consent.",
+)
+
+Recording = Annotated[Path, typer.Argument(help="Recording of the voice; 3 s or more.")]
+Transcript = Annotated[str | None, typer.Option(help="What the recording says: the voice is copied closer.")]
+Language = Annotated[str, typer.Option(help="Language of the recording.")]
+Model = Annotated[str, typer.Option(help="TTS that will speak: a name, a model folder or a run.")]
+Source = Annotated[str | None, typer.Option(help="Where the recording is from.")]
+Licence = Annotated[str | None, typer.Option(help="Licence of the recording.")]
+Consent = Annotated[str | None, typer.Option(help="Who agreed to the cloning of this voice, and how.")]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="The name to speak under: say --voice NAME.")],
+    recording: Recording,
+    transcript: Transcript = None,
+    language: Language = "en",
+    model: Model = "starter-tts",
+    source: Source = None,
+    licence: Licence = None,
+    consent: Consent = None,
+) -> None:
+    """Keep the voice of a recording under a name, for say, serve and the app on this machine.
+
+    Keep a voice only with its speaker's consent. Voices lie in $SPEECHGEN_VOICES, or in the user's data folder.
+
+    Example: speechgen voice create ann ann.wav --transcript "My name is Ann." --consent "by letter, May 2026"
+    """
+    from speechgen.serving.voices import own_file
+
+    out = own_file(name)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _save(recording, out, transcript, language, model, name, source, licence, consent)
 
 
 @app.command()
 def export(
-    prompt: Annotated[Path, typer.Argument(help="Recording of the voice; 3 s or more.")],
+    recording: Annotated[str, typer.Argument(help="Recording of the voice, 3 s or more; or the name of a voice.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Voice file to write, e.g. ann.voice.")],
-    transcript: Annotated[str | None, typer.Option(help="What the prompt says: the voice is copied closer.")] = None,
-    language: Annotated[str, typer.Option(help="Language of the prompt.")] = "en",
-    model: Annotated[str, typer.Option(help="TTS that will speak: a name, a model folder or a run.")] = "starter-tts",
+    transcript: Transcript = None,
+    language: Language = "en",
+    model: Model = "starter-tts",
     name: Annotated[str | None, typer.Option(help="Whose voice it is; the file's name if not given.")] = None,
-    source: Annotated[str | None, typer.Option(help="Where the recording is from.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Licence of the recording.")] = None,
+    source: Source = None,
+    licence: Licence = None,
+    consent: Consent = None,
 ) -> None:
-    """Save the voice of a recording. The file holds a few seconds of it in the codec's units, not the audio.
+    """Save the voice of a recording in a file, to take elsewhere; or a voice that has a name here.
 
-    Save a voice only with its speaker's consent.
+    The file holds a few seconds of the recording in the codec's units, not the audio. Save a voice only with its
+    speaker's consent.
 
     Example: speechgen voice export ann.wav -o ann.voice --transcript "My name is Ann." --licence CC0
     """
     from speechgen.errors import UserError
-    from speechgen.serving.synthesiser import Synthesiser
+    from speechgen.models.voice import Voice
+    from speechgen.serving.voices import known_voices
 
     if not out.parent.is_dir():
         raise UserError(f"{out.parent}: no such folder")
-    synthesiser = Synthesiser.load(model)
-    voice = synthesiser.voice(prompt, transcript, language, warn=lambda line: typer.echo(f"warning: {line}", err=True))
-    voice.facts.update({"name": name or out.stem})
-    voice.facts.update({key: value for key, value in (("source", source), ("licence", licence)) if value})
+    if recording not in known_voices():
+        _save(Path(recording), out, transcript, language, model, name or out.stem, source, licence, consent)
+        return
+    if transcript:
+        raise UserError(f"{recording}: is a voice already; --transcript is for a recording")
+    voice = Voice.load(known_voices()[recording])
+    voice.facts.update(_facts(name=name, source=source, licence=licence, consent=consent))
     voice.save(out)
-    typer.echo(f"{out}: {len(voice.latents) / synthesiser.codec.frame_rate:.1f} s, {out.stat().st_size:,} bytes")
+    typer.echo(f"{out}: {out.stat().st_size:,} bytes")
 
 
 @app.command("list")
 def list_() -> None:
-    """List the voices that came with the package.
+    """List the voices that have a name here: those that came with the package, and your own.
 
     Example: speechgen voice list
     """
-    from speechgen.serving.voices import find_voice, shipped_voices
+    from speechgen.serving.voices import find_voice, known_voices
 
-    for name in shipped_voices():
+    for name in sorted(known_voices()):
         voice = find_voice(name)
-        facts = [voice.language, *(voice.facts[key] for key in ("source", "licence") if key in voice.facts)]
-        typer.echo(f"{name}: {', '.join(facts)}")
-    if not shipped_voices():
-        typer.echo("no voices came with this package; 'speechgen voice export' makes one")
+        typer.echo(f"{name}: {', '.join([voice.language, *voice.card()])}")
+    if not known_voices():
+        typer.echo("no voices are known here; 'speechgen voice create' makes one")
 
 
 @app.command()
@@ -70,3 +110,25 @@ def info(voice: Annotated[str, typer.Argument(help="A shipped voice or a file.")
     typer.echo(f"codec: {found.codec}")
     typer.echo(f"frames: {len(found.latents)} of {found.latents.shape[1]} channels")
     typer.echo(f"transcript: {'known' if known > 0 else 'not known'}")
+
+
+def _save(recording, out, transcript, language, model, name, source, licence, consent) -> None:
+    """Write the voice of a recording with its card."""
+    from datetime import date
+
+    from speechgen.serving.synthesiser import Synthesiser
+
+    synthesiser = Synthesiser.load(model)
+    told = lambda line: typer.echo(f"warning: {line}", err=True)  # noqa: E731
+    voice = synthesiser.voice(recording, transcript, language, warn=told)
+    seconds = f"{len(voice.latents) / synthesiser.codec.frame_rate:.1f}"
+    today = date.today().isoformat()
+    voice.facts.update(_facts(name=name, source=source, licence=licence, consent=consent, seconds=seconds, date=today))
+    voice.save(out)
+    typer.echo(f"{out}: {seconds} s, {out.stat().st_size:,} bytes")
+    if not consent and not licence:
+        typer.echo("warning: the card names neither --licence nor --consent; note who agreed to this voice", err=True)
+
+
+def _facts(**facts: str | None) -> dict[str, str]:
+    return {key: value for key, value in facts.items() if value}

@@ -140,7 +140,8 @@ def one_core() -> Iterator[int | None]:
 def _row(model: WaveNet, told: Told, judged: Tensor, method: str, streams: int, seconds: float, repeats: int) -> dict:
     rate = model.config.sample_rate
     samples = {"naive": 3, "cached": 200}.get(method, round(seconds * rate))
-    condition = _held(condition_of(model, told.labels, told.mel, streams), model, max(samples, CHECKED_SAMPLES))
+    needed = max(samples, CHECKED_SAMPLES)
+    condition = _held(condition_of(model, told.labels, told.mel, streams, needed), model, needed)
     engine = make_engine(model, condition, streams, method)
     if method == "naive":  # it is slow once there is a past to compute again
         engine.codes = torch.full((streams, model.receptive_field), model.tokenizer.silence)

@@ -3,6 +3,7 @@
 The front matter is Hugging Face's, with our own key ``facts``, which reports read.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +13,16 @@ from torch import nn
 from speechgen.config import Config
 from speechgen.data.origins import ORIGINS
 from speechgen.evaluation.facts import FACTS, run_facts
+from speechgen.evaluation.images import images_table
 from speechgen.evaluation.results import percent, systems_table, table, with_interval
 from speechgen.evaluation.wavenet_results import bits_table, vocoder_table
+from speechgen.models.classifier import ImageClassifierConfig
+from speechgen.models.generator import GeneratorConfig
 from speechgen.models.listener import ListenerConfig
 from speechgen.models.tts import TTSConfig
 from speechgen.models.wavenet import WaveNetConfig
 from speechgen.tokenizers.codec import CodecConfig
+from speechgen.tokenizers.images import ImageCodecConfig
 from speechgen.training.facts import read_facts
 
 MEGA = 1e6
@@ -87,6 +92,14 @@ def describe(config: Config) -> str:
             told = [*config.labels, *(["a log-mel spectrogram"] if config.mel else [])]
             about = f"told {' and '.join(told)}" if told else "told nothing"
             return f"A WaveNet for {config.sample_rate} Hz: {size}, {about}."
+        case GeneratorConfig():
+            triple = f"unit: {config.tokenizer.kind}, order: {config.order.kind}, head: {config.head.kind}"
+            side = config.tokenizer.side
+            return f"A generator of images of {side} x {side} pixels and {len(config.labels)} labels ({triple})."
+        case ImageCodecConfig():
+            return f"A codec for images of {config.side} x {config.side} pixels ({config.bottleneck.kind.upper()})."
+        case ImageClassifierConfig():
+            return f"A classifier of images of {config.side} x {config.side} pixels: {len(config.labels)} labels."
     raise TypeError(f"not a model config: {config!r}")
 
 
@@ -94,20 +107,30 @@ def usage(name: str, config: Config) -> str:
     """Lines of Python that use the model."""
     lines = {
         "codec": "tokens = model.encode(wave)  # (B, 1, samples) -> codes (B, K, frames)\nagain = model.decode(tokens)",
+        "image": _image_usage(config),
+        "image-codec": "tokens = model.encode(images)  # (B, C, side, side) in [-1, 1]\nagain = model.decode(tokens)",
+        "image-classifier": "logits = model(images)  # (B, C, side, side) in [-1, 1] -> (B, labels)",
         "listener": "heard = model(wave)  # (B, samples) -> log-probabilities of phonemes and characters, speakers",
         "wavenet": _wavenet_usage(config),
         "tts": 'voice = model.voice("prompt.wav", transcript="What it says.")\nspoken = model.say("Hello.", voice)',
     }
-    return f'import speechgen\n\nmodel = speechgen.load("{name}")\n{lines[config.kind]}'
+    more = "from speechgen.models.wavenet_generate import generate\n" if config.kind == "wavenet" else ""
+    return f'import speechgen\n{more}\nmodel = speechgen.load("{name}")\n{lines[config.kind]}'
 
 
 def _wavenet_usage(config: Config) -> str:
     if config.kind != "wavenet":
         return ""
     labels = {kind: names[0] for kind, names in config.labels.items()}
-    told = "mel=model.mel_of(wave)[0]" if config.mel else f"labels={labels!r}"
-    chunks = f"list(generate(model, {3 * config.sample_rate}, {told}))  # each (1, samples)"
-    return f"from speechgen.models.wavenet_generate import generate\n\nchunks = {chunks}"
+    told = "mel=model.mel_of(wave)[0]" if config.mel else f"labels={json.dumps(labels, ensure_ascii=False)}"
+    return f"chunks = list(generate(model, {3 * config.sample_rate}, {told}))  # each (1, samples)"
+
+
+def _image_usage(config: Config) -> str:
+    if config.kind != "image":
+        return ""
+    call = f"draw_images(model, model.label_ids({config.labels[:1]!r}), Drawing(), torch.Generator())"
+    return f"import torch\nfrom speechgen.models.draw import Drawing, draw_images\n\nimages = {call}"
 
 
 def data_table(corpora: list[dict]) -> str:
@@ -132,6 +155,8 @@ def data_table(corpora: list[dict]) -> str:
 def scores(report: dict) -> str:
     """The main figures of a report of a codec, a WaveNet, a listener or a voice."""
     facts = f"On {Path(report['source']).name}"
+    if "images" in report:
+        return f"{facts}:\n\n{images_table(report)}"
     if "bits" in report:
         tables = [bits_table(report), *([vocoder_table(report)] if report["systems"] else [])]
         return "\n\n".join([f"{facts}, with 95 % intervals:", *tables])

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from speechgen.config import Config
-from speechgen.heads.sampling import code_loss, draw, guide, pick
+from speechgen.heads.sampling import Generators, code_loss, draw, guide, pick
 
 
 class CategoricalHeadConfig(Config):
@@ -47,7 +47,7 @@ class CategoricalHead(nn.Module):
         z_null: Tensor | None = None,
         guidance: float = 1.0,
         temperature: float = 1.0,
-        generator: torch.Generator | None = None,
+        generator: Generators = None,
         top_k: int | None = None,
         top_p: float | None = None,
         allowed: range | None = None,

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from speechgen.config import Config
-from speechgen.heads.sampling import code_loss, draw, guide
+from speechgen.heads.sampling import Generators, code_loss, draw, guide
 from speechgen.nn.transformer import Transformer, TransformerConfig, TransformerState
 
 
@@ -76,7 +76,7 @@ class DepthHead(nn.Module):
         z_null: Tensor | None = None,
         guidance: float = 1.0,
         temperature: float = 1.0,
-        generator: torch.Generator | None = None,
+        generator: Generators = None,
         top_k: int | None = None,
         top_p: float | None = None,
         real: Tensor | None = None,

@@ -1,8 +1,20 @@
-"""Drawing from logits: guidance, temperature, top-k and top-p."""
+"""What heads share: guidance, drawing from logits, means by weight."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+Generators = torch.Generator | Sequence[torch.Generator] | None  # one for all rows, or one for each
+
+
+def gaussian(shape: tuple[int, ...], generator: Generators, like: Tensor) -> Tensor:
+    """Standard normal numbers (N, ...), of the device and type of ``like``."""
+    draw = {"device": like.device, "dtype": like.dtype}
+    if isinstance(generator, Sequence):
+        return torch.cat([torch.randn((1, *shape[1:]), generator=own, **draw) for own in generator])
+    return torch.randn(shape, generator=generator, **draw)
 
 
 def guide(logits: Tensor, guidance: float) -> Tensor:
@@ -16,7 +28,7 @@ def draw(
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
-    generator: torch.Generator | None = None,
+    generator: Generators = None,
 ) -> Tensor:
     """Draw one entry per row: logits (..., V) -> (...) long.
 
@@ -42,7 +54,11 @@ def draw(
         enough_before = probabilities.cumsum(dim=-1) - probabilities >= top_p
         logits = logits.masked_fill(enough_before.scatter(-1, order, enough_before), -torch.inf)
     probabilities = F.softmax(logits, dim=-1)
-    flat = torch.multinomial(probabilities.flatten(end_dim=-2), 1, generator=generator)
+    if isinstance(generator, Sequence):
+        rows = zip(probabilities.flatten(1, -2) if probabilities.dim() > 2 else probabilities[:, None], generator)
+        flat = torch.cat([torch.multinomial(row, 1, generator=own) for row, own in rows])
+    else:
+        flat = torch.multinomial(probabilities.flatten(end_dim=-2), 1, generator=generator)
     return flat.view(logits.shape[:-1])
 
 
@@ -58,6 +74,14 @@ def pick(logits: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
         return logits.argmax(dim=-1)
     sums = (logits.double() / temperature).softmax(dim=-1).cumsum(dim=-1)
     return (sums[..., :-1] <= uniforms.unsqueeze(-1)).sum(dim=-1)
+
+
+def weighted_mean(losses: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean of losses (N,) by weights (N,), bool or not; where a weight is 0 the loss may be anything."""
+    if weights is None:
+        return losses.mean()
+    weights = weights.to(losses.dtype)
+    return (losses.masked_fill(weights == 0, 0) * weights).sum() / weights.sum().clamp(min=1e-8)
 
 
 def code_loss(logits: Tensor, target: Tensor, weights: Tensor | None, label_smoothing: float) -> Tensor:

@@ -11,6 +11,8 @@ from torch import nn
 
 from speechgen.config import Config, make_config, save_config
 from speechgen.errors import UserError, nearest
+from speechgen.models.classifier import ImageClassifier, ImageClassifierConfig
+from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.lora import LoRAConfig, add_lora, merge_lora
 from speechgen.models.tts import TokenTTS, TTSConfig
@@ -18,10 +20,12 @@ from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.tokenizers.codec import CodecConfig, build_codec
 from speechgen.tokenizers.entropy import FILE, EntropyModel
 from speechgen.tokenizers.foreign import load_foreign
+from speechgen.tokenizers.images import ImageCodec, ImageCodecConfig
 from speechgen.training.checkpoint import load_weights, weights_of_run
 
 WEIGHTS = "model.safetensors"  # of a larger model the first part; model-2.safetensors and so on hold the rest
 PART_BYTES = 20_000_000
+KINDS = ("codec", "listener", "tts", "wavenet", "image", "image-codec", "image-classifier")
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 
 
@@ -88,8 +92,14 @@ def build(values: dict, name: str) -> nn.Module:
             return TokenTTS(make_config(TTSConfig, values, name))
         case "wavenet":
             return build_wavenet(make_config(WaveNetConfig, values, name))
+        case "image":
+            return Generator(make_config(GeneratorConfig, values, name))
+        case "image-codec":
+            return ImageCodec(make_config(ImageCodecConfig, values, name))
+        case "image-classifier":
+            return ImageClassifier(make_config(ImageClassifierConfig, values, name))
         case _:
-            raise UserError(f"{name}: kind: {kind}{nearest(str(kind), ['codec', 'listener', 'tts', 'wavenet'])}")
+            raise UserError(f"{name}: kind: {kind}{nearest(str(kind), KINDS)}")
 
 
 def save_model(folder: Path, config: Config, module: nn.Module, card: str, half: bool = False) -> None:

@@ -1,4 +1,7 @@
-"""Drawing speech from a token TTS: durations first, then one step after another, each frame handed on as it is made."""
+"""Drawing speech from a token TTS: durations first, then one step after another, each frame handed on as it is made.
+
+``speak`` draws one line alone; ``advance`` makes one step of many, which may come and go between steps.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,11 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from speechgen.heads.base import STEPPED
 from speechgen.models.rows import Segment, make_rows, symbol_numbers
 from speechgen.models.tts import Rows, TokenTTS
 from speechgen.models.voice import Voice
+from speechgen.nn.transformer import TransformerState
 from speechgen.orders.layout import Step
-from speechgen.orders.stepwise import stepwise
+from speechgen.orders.stepwise import Walk
 
 GUARD = 3.0  # times the expected length after which speech without an end is cut
 SECONDS_PER_SYMBOL = 0.12  # expectation where no duration predictor helps (alignment: attention)
@@ -27,7 +32,25 @@ class Drawing:
     speed: float = 1.0
 
 
-@torch.no_grad()
+@dataclass
+class Line:
+    """Speech that is being drawn: where it stands, what the transformer remembers of it, and how to draw."""
+
+    walk: Walk
+    state: TransformerState
+    drawing: Drawing
+    generator: torch.Generator
+    takes: int
+
+    @property
+    def done(self) -> bool:
+        return self.walk.done
+
+    @property
+    def guided(self) -> bool:
+        return self.drawing.guidance != 1.0
+
+
 def speak(
     model: TokenTTS,
     symbols: list[str],
@@ -44,25 +67,33 @@ def speak(
     to the text, when the model says so or the length guard does. ``rests``: seconds that each symbol lasts at least,
     where durations are given.
     """
+    line = begin(model, symbols, language, voice, drawing, generator, takes, rests)
+    while not line.done:
+        units = advance(model, [line])[0]
+        if units is not None:
+            yield units
+
+
+@torch.no_grad()
+def begin(
+    model: TokenTTS,
+    symbols: list[str],
+    language: str,
+    voice: Voice | None,
+    drawing: Drawing,
+    generator: torch.Generator,
+    takes: int = 1,
+    rests: Sequence[float] = (),
+) -> Line:
+    """A line before its first step; arguments as of ``speak``."""
     config = model.config
     prompt = None if voice is None else _prompt(voice)
     numbers = symbol_numbers(config, symbols)
     durations = plan_durations(model, numbers, language, prompt, drawing.speed, rests)
     target = Segment(None, numbers, durations).whole_steps(config.patch)
     rows = make_rows(model, [(prompt, target)], [language])
-    guided = drawing.guidance != 1.0
-    embed, state, limit = _conditions(model, rows, target, guided, takes)
+    embed, state, limit = _conditions(model, rows, target, drawing.guidance != 1.0, takes)
     last_symbol = (target.frames - int(target.durations[-1])) // config.patch
-
-    def draw(z: Tensor, z_null: Tensor | None, step: Step) -> Tensor:
-        options = {"generator": generator, "temperature": drawing.temperature}
-        if config.unit == "latents":
-            options["steps"] = drawing.steps
-        elif config.head.kind == "depth":
-            options["real"] = step.real
-        elif step.allowed is not None:
-            options["allowed"] = step.allowed
-        return model.head.sample(z, z_null, drawing.guidance, **options)
 
     def stop(z: Tensor, unit: Tensor, step: Step) -> Tensor:
         said = model.stop(z)[:, 0] > 0
@@ -70,9 +101,70 @@ def speak(
             return torch.zeros_like(said)
         return said
 
-    for frame in stepwise(model.order, model.transformer, state, embed, draw, limit=limit, stop=stop, guided=guided):
-        units = frame.values.view(takes, config.patch, -1)
-        yield model.whitening.inverse(units) if config.unit == "latents" else units
+    return Line(Walk(model.order, embed, limit, stop), state, drawing, generator, takes)
+
+
+@torch.no_grad()
+def advance(model: TokenTTS, lines: list[Line]) -> list[Tensor | None]:
+    """One step of several lines at once: the units (takes, patch, C or K) that each completed, if it did.
+
+    A line's units do not depend on the lines beside it, but for the rounding of sums. Lines at their first step read
+    their prompts alone; the others share one pass through the transformer, and those drawn alike through the head.
+    Where there are several, each has one take.
+    """
+    states = _hidden(model, lines)
+    halves = [z.chunk(2) if line.guided else (z, None) for line, z in zip(lines, states, strict=True)]
+    steps = [line.walk.plan(conditioned) for line, (conditioned, _) in zip(lines, halves, strict=True)]
+    units: list[Tensor | None] = [None] * len(lines)
+    alike: dict[tuple, list[int]] = {}
+    for number, (line, step) in enumerate(zip(lines, steps, strict=True)):
+        drawing = line.drawing
+        alike.setdefault((drawing.steps, drawing.guidance, drawing.temperature, step.allowed), []).append(number)
+    for group in alike.values():
+        lists = ([of[number] for number in group] for of in (lines, halves, steps))
+        for number, unit in zip(group, _drawn(model, *lists), strict=True):
+            line = lines[number]
+            frame = line.walk.take(halves[number][0], unit)
+            if frame is not None:
+                units[number] = frame.values.view(line.takes, model.config.patch, -1)
+    if model.config.unit == "latents":
+        return [None if unit is None else model.whitening.inverse(unit) for unit in units]
+    return units
+
+
+def _hidden(model: TokenTTS, lines: list[Line]) -> list[Tensor]:
+    """The transformer's output for the next step of each line: (takes, C), or (2 takes, C) with the null rows."""
+    fed = [line.walk.feed() for line in lines]
+    together = [number for number, x in enumerate(fed) if x.shape[1] == 1]
+    z: list[Tensor] = [torch.empty(0)] * len(lines)
+    if len(together) > 1:
+        stepped = model.transformer.step_together([fed[n] for n in together], [lines[n].state for n in together])
+        for number, out in zip(together, stepped, strict=True):
+            z[number] = out[:, -1]
+    for number, (line, x) in enumerate(zip(lines, fed, strict=True)):
+        if len(together) < 2 or number not in together:
+            out, line.state = model.transformer.step(x, line.state)
+            z[number] = out[:, -1]
+    return z
+
+
+def _drawn(
+    model: TokenTTS, lines: list[Line], halves: list[tuple[Tensor, Tensor | None]], steps: list[Step]
+) -> list[Tensor]:
+    """The units that the head draws for lines which are drawn alike, from z and its null of each."""
+    kind, drawing = model.config.head.kind, lines[0].drawing
+    generator = lines[0].generator if len(lines) == 1 else [line.generator for line in lines]
+    options: dict = {"generator": generator, "temperature": drawing.temperature}
+    if kind in STEPPED:
+        options["steps"] = drawing.steps
+    elif kind == "depth":
+        options["real"] = torch.cat([step.real for step in steps])
+    elif steps[0].allowed is not None:
+        options["allowed"] = steps[0].allowed
+    conditioned = torch.cat([half for half, _ in halves])
+    null = torch.cat([half for _, half in halves]) if lines[0].guided else None
+    units = model.head.sample(conditioned, null, drawing.guidance, **options)
+    return list(units.split([line.takes for line in lines]))
 
 
 @torch.no_grad()

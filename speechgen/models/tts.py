@@ -97,8 +97,8 @@ class TokenTTS(nn.Module):
         self.config = config
         codebooks = config.codebooks * config.patch if config.unit == "codes" else 0
         check_triple(codebooks, config.order, config.head)
-        if config.order.kind == "flat":
-            raise UserError("order: flat draws one code a step, and this model steps by frames; use order: delay")
+        if config.order.kind not in ("raster", "delay"):
+            raise UserError(f"order: {config.order.kind}: this model goes from frame to frame; use raster or delay")
         self.order = build_order(config.order, codebooks, config.codebook_size)
         self.whitening = Whitening(config.unit_width, config.white_width or config.unit_width)
         self.unit_width = (config.white_width or config.unit_width) * config.patch

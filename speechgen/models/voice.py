@@ -11,13 +11,15 @@ from torch import Tensor
 
 from speechgen.errors import UserError
 
+CARD = ("source", "licence", "consent", "seconds", "date")  # beside the name
+
 
 @dataclass
 class Voice:
     """A prompt as the model sees it.
 
     ``latents`` (T, C): normalised codec latents of the prompt; ``symbols`` (T,): the symbol number of each frame, or -1
-    where it is not known; ``codec``: fingerprint of the codec that made them; ``facts``: name, source, licence.
+    where it is not known; ``codec``: fingerprint of the codec that made them; ``facts``: the card, see ``CARD``.
     ``alphabet``: the symbols of the TTS that numbered them, in its order, so that another TTS can translate; empty
     where no symbol is known.
     """
@@ -28,6 +30,11 @@ class Voice:
     codec: str
     facts: dict[str, str] = field(default_factory=dict)
     alphabet: list[str] = field(default_factory=list)
+
+    def card(self) -> list[str]:
+        """What is known of where it comes from and who agreed, in words."""
+        words = {"consent": "consent: {}", "seconds": "{} s", "date": "made {}"}
+        return [words.get(key, "{}").format(self.facts[key]) for key in CARD if self.facts.get(key)]
 
     def save(self, path: str | Path) -> None:
         """Write a ``.voice`` file (safetensors: numbers and strings only)."""

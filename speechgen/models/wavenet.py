@@ -1,7 +1,7 @@
 """WaveNet (van den Oord et al. 2016): sample by sample, each drawn given all before it.
 
 Unit: mu-law samples. Order: raster. Head: categorical, or a mixture of logistics. Optional conditions: labels of the
-whole recording (pitch, articulation, speaker) and log-mel frames, which make it a vocoder.
+whole recording (pitch, articulation, speaker), the time since it began, and log-mel frames, which make it a vocoder.
 """
 
 import math
@@ -28,7 +28,8 @@ class WaveNetConfig(Config):
     """Sizes of a WaveNet and what it is conditioned on.
 
     ``cycle``: layers until the dilation starts again at 1. ``hidden``: width between skips and head.
-    ``labels``: kinds of label and the names of each, e.g. ``pitch: [a1, a2]``. ``condition``: width of labels and mel.
+    ``labels``: kinds of label and the names of each, e.g. ``pitch: [a1, a2]``. ``clock``: for how many samples a
+    reading of the time since the start holds; none is told without it. ``condition``: width of all these together.
     """
 
     kind: Literal["wavenet"] = "wavenet"
@@ -43,6 +44,7 @@ class WaveNetConfig(Config):
     mixtures: PositiveInt = 10
     labels: dict[str, list[str]] = {}
     mel: MelConfig | None = None
+    clock: PositiveInt | None = None
     condition: PositiveInt = 64
 
 
@@ -54,7 +56,7 @@ class WaveNet(nn.Module):
         self.config = config
         self.tokenizer = MuLaw(config.classes)
         self.input = CodeInput(config.classes, config.residual, scalar=config.head == "logistics")
-        self.condition = Condition(config.labels, config.mel, config.sample_rate, config.condition)
+        self.condition = Condition(config.labels, config.mel, config.sample_rate, config.condition, config.clock)
         dilations = dilation_cycle(config.layers, config.cycle)
         self.stack = WaveNetStack(dilations, config.residual, config.skip, self.condition.width)
         self.hidden = nn.Linear(config.skip, config.hidden)
@@ -80,7 +82,7 @@ class WaveNet(nn.Module):
         if self.config.mel and mel is None:
             mel = self.mel_of(wave)
         codes = self.tokenizer.encode(wave)
-        z = self(codes, self.condition(labels, mel))
+        z = self(codes, self.condition(labels, mel, self.condition.times(wave.shape[-1])))
         loss = self.head.loss(z.flatten(0, 1), codes.flatten()[:, None])
         return loss, {"bits_per_sample": loss.item() / math.log(2)}
 

@@ -44,7 +44,7 @@ def generate(
         raise UserError(f"{streams} streams: ask for 1 to {MOST_STREAMS}")
     if not 0 <= temperature < math.inf:
         raise UserError(f"temperature {temperature}: must be 0 or more")
-    condition = condition_of(model, labels, mel, streams)
+    condition = condition_of(model, labels, mel, streams, samples)
     if mel is not None and condition.shape[-1] * model.condition.hold < samples:
         seconds = condition.shape[-1] * model.condition.hold / rate
         raise UserError(f"the mel lasts {seconds:.2f} s, shorter than the {samples / rate:.2f} s asked for")
@@ -65,19 +65,21 @@ def bits_per_sample(
     if model.config.mel and mel is None:
         mel = model.mel_of(wave)
     codes = model.tokenizer.encode(wave)
-    engine = make_engine(model, condition_of(model, labels, mel, len(wave)), len(wave), method)
+    engine = make_engine(model, condition_of(model, labels, mel, len(wave), wave.shape[1]), len(wave), method)
     nats = [-model.head.log_probability_of(engine.force(part), part) for part in codes.split(16000, dim=1)]
     return torch.cat(nats, dim=1).double().mean().item() / math.log(2)
 
 
 @torch.no_grad()
-def condition_of(model: WaveNet, labels: Labels | None, mel: Tensor | None, streams: int) -> Tensor | None:
-    """Labels by name or by id, and a mel for one or all streams, as the condition (streams, C, frames)."""
+def condition_of(
+    model: WaveNet, labels: Labels | None, mel: Tensor | None, streams: int, samples: int
+) -> Tensor | None:
+    """Labels by name or by id, a mel for one or all streams, and how long, as the condition (streams, C, frames)."""
     names = {kind: name for kind, name in (labels or {}).items() if isinstance(name, str)}
     ids = {kind: value for kind, value in (labels or {}).items() if kind not in names} | model.label_ids(names)
     if mel is not None and mel.dim() == 2:
         mel = mel.unsqueeze(0)
-    condition = model.condition(ids, mel)
+    condition = model.condition(ids, mel, model.condition.times(samples))
     if condition is None:
         return None
     if condition.shape[0] not in (1, streams):

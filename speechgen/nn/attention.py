@@ -6,6 +6,9 @@ from torch.nn import functional as F
 
 from speechgen.nn.linear import Linear
 
+Cache = tuple[Tensor, Tensor, int]  # keys and values (B, heads, longest, head width), and where the new ones begin
+Past = tuple[tuple[Tensor, Tensor], Tensor | None, Cache]  # rotary tables, what is visible, and the cache
+
 
 class SelfAttention(nn.Module):
     """Multi-head self-attention with rotary positions; one matrix makes queries, keys and values."""
@@ -23,13 +26,23 @@ class SelfAttention(nn.Module):
         x: Tensor,
         rotary: tuple[Tensor, Tensor],
         visible: Tensor | None,
-        cache: tuple[Tensor, Tensor, int] | None,
+        cache: Cache | None,
     ) -> Tensor:
-        batch, length, width = x.shape
-        parts = self.qkv(x).view(batch, length, 3 * self.heads, width // self.heads).transpose(1, 2)
+        return self.output(self._attend(self.qkv(x), rotary, visible, cache))
+
+    def together(self, x: Tensor, pasts: list[Past]) -> Tensor:
+        """One position each, x (B, 1, C), of sequences that share the matrices and have a past of their own."""
+        parts = self.qkv(x).split([len(cache[0]) for _, _, cache in pasts])
+        return self.output(torch.cat([self._attend(part, *past) for part, past in zip(parts, pasts, strict=True)]))
+
+    def _attend(
+        self, parts: Tensor, rotary: tuple[Tensor, Tensor], visible: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        batch, length, width = parts.shape
+        parts = parts.view(batch, length, 3 * self.heads, width // (3 * self.heads)).transpose(1, 2)
         queries, keys = rotate(parts[:, : 2 * self.heads], rotary).chunk(2, dim=1)
         values = parts[:, 2 * self.heads :]
-        causal = self.causal
+        causal = self.causal and visible is None
         if cache is not None:
             all_keys, all_values, start = cache
             end = start + length
@@ -41,7 +54,7 @@ class SelfAttention(nn.Module):
         y = F.scaled_dot_product_attention(
             queries, keys, values, visible, dropout_p=self.dropout if self.training else 0.0, is_causal=causal
         )
-        return self.output(y.transpose(1, 2).reshape(batch, length, width))
+        return y.transpose(1, 2).reshape(batch, length, width // 3)
 
 
 class CrossAttention(nn.Module):
@@ -61,10 +74,18 @@ class CrossAttention(nn.Module):
         return keys, values
 
     def forward(self, x: Tensor, memory: tuple[Tensor, Tensor], memory_mask: Tensor | None) -> Tensor:
-        queries = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return self.output(self._read(self.query(x), memory, memory_mask))
+
+    def together(self, x: Tensor, memories: list[tuple[tuple[Tensor, Tensor], Tensor | None]]) -> Tensor:
+        """Sequences x (B, T, C) that share the matrices and read memories of their own: each with its mask."""
+        queries = self.query(x).split([len(keys) for (keys, _), _ in memories])
+        return self.output(torch.cat([self._read(part, *own) for part, own in zip(queries, memories, strict=True)]))
+
+    def _read(self, queries: Tensor, memory: tuple[Tensor, Tensor], memory_mask: Tensor | None) -> Tensor:
+        queries = queries.unflatten(-1, (self.heads, -1)).transpose(1, 2)
         dropout = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(queries, *memory, memory_mask, dropout_p=dropout)
-        return self.output(y.transpose(1, 2).flatten(2))
+        return y.transpose(1, 2).flatten(2)
 
 
 def rotary_tables(

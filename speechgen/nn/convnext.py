@@ -1,16 +1,16 @@
-"""ConvNeXt blocks over time (Liu et al. 2022; in 1-D as in Vocos, Siuzdak 2023, section 3.2)."""
+"""ConvNeXt blocks over time, or over a grid (Liu et al. 2022; in 1-D as in Vocos, Siuzdak 2023, section 3.2)."""
 
 import torch
 from torch import Tensor, nn
 
-from speechgen.nn.convolution import CausalConv1d
+from speechgen.nn.convolution import CONVOLUTIONS, CausalConv1d
 
 
 class ConvNeXtBlock(nn.Module):
     """Depthwise convolution, layer norm, and an MLP with a learned scale, added to the input.
 
-    (B, C, T) in and out. Causal blocks stream; others see ``kernel // 2`` frames ahead. ``hidden``: the MLP's width,
-    four times the block's unless given.
+    (B, C, T) in and out, or (B, C, *grid) with as many ``dimensions``. Causal blocks, of one dimension, stream; others
+    see ``kernel // 2`` positions ahead. ``hidden``: the MLP's width, four times the block's unless given.
     """
 
     def __init__(
@@ -21,12 +21,14 @@ class ConvNeXtBlock(nn.Module):
         scale: float = 0.1,
         dropout: float = 0.0,
         hidden: int | None = None,
+        dimensions: int = 1,
     ):
         super().__init__()
+        assert dimensions == 1 or not causal, "what is causal has one dimension"
         if causal:
             self.depthwise = CausalConv1d(width, width, kernel, groups=width)
         else:
-            self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
+            self.depthwise = CONVOLUTIONS[dimensions](width, width, kernel, padding=kernel // 2, groups=width)
         self.norm = nn.LayerNorm(width)
         hidden = hidden or 4 * width
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width))
@@ -48,7 +50,7 @@ class ConvNeXtBlock(nn.Module):
         return x + self._mix(y), state
 
     def _mix(self, y: Tensor) -> Tensor:
-        return (self.scale * self.mlp(self.norm(y.transpose(1, 2)))).transpose(1, 2)
+        return (self.scale * self.mlp(self.norm(y.movedim(1, -1)))).movedim(-1, 1)
 
 
 class ConvNeXtStack(nn.Module):
@@ -62,11 +64,12 @@ class ConvNeXtStack(nn.Module):
         causal: bool = True,
         dropout: float = 0.0,
         hidden: int | None = None,
+        dimensions: int = 1,
     ):
         super().__init__()
         # A block's first contribution is scaled by 1 / blocks, so that the stack starts near the identity.
         self.blocks = nn.ModuleList(
-            ConvNeXtBlock(width, kernel, causal, 1 / blocks, dropout, hidden) for _ in range(blocks)
+            ConvNeXtBlock(width, kernel, causal, 1 / blocks, dropout, hidden, dimensions) for _ in range(blocks)
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -12,6 +12,10 @@ from torch import Tensor, nn
 
 Past = Literal["silence", "mirror", "repeat"]
 
+# By the number of dimensions of the grid.
+CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+
 
 class CausalConv1d(nn.Conv1d):
     """A convolution whose output frame t sees inputs up to frame ``t * stride + stride - 1`` only.

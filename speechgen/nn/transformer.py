@@ -5,7 +5,9 @@ a vector per sequence (added, or by AdaLN) and a memory read by cross-attention.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, Self
 
 import torch
@@ -18,6 +20,7 @@ from speechgen.nn.adaln import AdaptiveModulation, modulate
 from speechgen.nn.attention import CrossAttention, SelfAttention, rotary_tables
 from speechgen.nn.linear import Linear
 
+Attention = Callable[[Tensor], Tensor]
 Modulation = tuple[Tensor, ...]  # shift, scale, gate of the attention, then of the MLP; each (B, 1, C)
 
 
@@ -97,11 +100,13 @@ class Transformer(nn.Module):
         memory: Tensor | None = None,
         memory_mask: Tensor | None = None,
         condition: Tensor | None = None,
+        visible: Tensor | None = None,
     ) -> Tensor:
         """Run whole sequences.
 
         x (B, T, C); mask (B, T) bool, True = real, with the padding on the right; memory (B, S, C) and memory_mask
-        (B, S) for cross-attention; condition (B, condition_width). Outputs at padding are zero.
+        (B, S) for cross-attention; condition (B, condition_width). Outputs at padding are zero. ``visible`` (T, T)
+        bool takes the place of the causal rule: which positions (columns) each one (rows) sees.
         """
         bias, modulations = self._condition(condition)
         rotary = self._rotary(x.shape[1], x.device)
@@ -109,10 +114,13 @@ class Transformer(nn.Module):
             x = x.masked_fill(~mask.unsqueeze(-1), 0.0)
         if bias is not None:
             x = x + bias
-        # Under a causal mask padding on the right is never seen, and the fused kernel needs no explicit mask.
-        visible = None if mask is None or self.config.causal else mask[:, None, None, :]
+        if visible is None and mask is not None and not self.config.causal:
+            # Under a causal mask padding on the right is never seen, and the fused kernel needs no explicit mask.
+            visible = mask[:, None, None, :]
         for layer, read, modulation in zip(self.layers, self._memory(memory), modulations, strict=True):
-            x = layer(x, rotary, visible, read, _attention_mask(memory_mask), modulation)
+            attend = partial(layer.attention, rotary=rotary, visible=visible, cache=None)
+            cross = partial(layer.cross, memory=read, memory_mask=_attention_mask(memory_mask)) if read else None
+            x = layer(x, attend, cross, modulation)
         x = self.norm(x)
         return x if mask is None else x.masked_fill(~mask.unsqueeze(-1), 0.0)
 
@@ -149,10 +157,13 @@ class Transformer(nn.Module):
         )
 
     @torch.no_grad()
-    def step(self, x: Tensor, state: TransformerState, mask: Tensor | None = None) -> tuple[Tensor, TransformerState]:
+    def step(
+        self, x: Tensor, state: TransformerState, mask: Tensor | None = None, together: bool = False
+    ) -> tuple[Tensor, TransformerState]:
         """Continue by x (B, T_new, C), a whole prompt or one position; equals ``forward`` on everything so far.
 
         mask (B, T_new) bool hides positions from all later ones: prompts of unequal length are padded on the left.
+        ``together``: the new positions all see each other, as the positions of one scale do.
         Raises ValueError when the cache is full.
         """
         start, end = state.length, state.length + x.shape[1]
@@ -160,13 +171,42 @@ class Transformer(nn.Module):
             raise ValueError(f"{end} positions do not fit in a state made for {state.max_length}")
         rotary = tuple(table[start:end] for table in state.rotary)
         visible = _visible_to_step(state, start, end, mask)
+        if together:
+            visible = torch.ones(1, 1, end - start, end, dtype=torch.bool, device=x.device)
         if state.bias is not None:
             x = x + state.bias
         for index, layer in enumerate(self.layers):
             cache = (state.keys[index], state.values[index], start)
-            x = layer(x, rotary, visible, state.memory[index], state.memory_mask, state.modulations[index], cache)
+            attend = partial(layer.attention, rotary=rotary, visible=visible, cache=cache)
+            read = state.memory[index]
+            cross = partial(layer.cross, memory=read, memory_mask=state.memory_mask) if read else None
+            x = layer(x, attend, cross, state.modulations[index])
         state.length = end
         return self.norm(x), state
+
+    @torch.no_grad()
+    def step_together(self, xs: list[Tensor], states: list[TransformerState]) -> list[Tensor]:
+        """``step`` by one position, x (B, 1, C), of sequences that have come differently far: one pass through the
+        matrices, where the time goes, and each its own attention. Raises ValueError when a cache is full.
+        """
+        for state in states:
+            if state.length == state.max_length:
+                raise ValueError(f"{state.length + 1} positions do not fit in a state made for {state.max_length}")
+        ends = [(state.length, state.length + 1) for state in states]
+        rotaries = [tuple(table[a:b] for table in state.rotary) for state, (a, b) in zip(states, ends)]
+        visibles = [_visible_to_step(state, a, b, None) for state, (a, b) in zip(states, ends)]
+        x = torch.cat([x if state.bias is None else x + state.bias for x, state in zip(xs, states, strict=True)])
+        for index, layer in enumerate(self.layers):
+            caches = [(state.keys[index], state.values[index], state.length) for state in states]
+            attend = partial(layer.attention.together, pasts=list(zip(rotaries, visibles, caches)))
+            memories = [(state.memory[index], state.memory_mask) for state in states]
+            cross = partial(layer.cross.together, memories=memories) if layer.cross else None
+            modulations = [state.modulations[index] for state in states]
+            shared = None if modulations[0] is None else tuple(map(torch.cat, zip(*modulations)))
+            x = layer(x, attend, cross, shared)
+        for state in states:
+            state.length += 1
+        return list(self.norm(x).split([len(one) for one in xs]))
 
     def _rotary(self, length: int, device: torch.device | str) -> tuple[Tensor, Tensor]:
         return rotary_tables(length, self.config.head_width, self.config.rotary_base, device)
@@ -201,23 +241,15 @@ class Layer(nn.Module):
         if config.condition == "adaln":
             self.modulation = AdaptiveModulation(config.condition_width, config.width, parts=6)
 
-    def forward(
-        self,
-        x: Tensor,
-        rotary: tuple[Tensor, Tensor],
-        visible: Tensor | None,
-        memory: tuple[Tensor, Tensor] | None,
-        memory_mask: Tensor | None,
-        modulation: Modulation | None,
-        cache: tuple[Tensor, Tensor, int] | None = None,
-    ) -> Tensor:
+    def forward(self, x: Tensor, attend: Attention, cross: Attention | None, modulation: Modulation | None) -> Tensor:
+        """x (B, T, C); ``attend`` and ``cross`` are this layer's attentions, told what they may look at."""
         branch = self.attention_norm(x)
         if modulation is not None:
             branch = modulate(branch, modulation[0], modulation[1])
-        branch = self.dropout(self.attention(branch, rotary, visible, cache))
+        branch = self.dropout(attend(branch))
         x = x + (branch if modulation is None else branch * modulation[2])
-        if memory is not None:
-            x = x + self.dropout(self.cross(self.cross_norm(x), memory, memory_mask))
+        if cross is not None:
+            x = x + self.dropout(cross(self.cross_norm(x)))
         branch = self.mlp_norm(x)
         if modulation is not None:
             branch = modulate(branch, modulation[3], modulation[4])

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from speechgen.config import Config
 from speechgen.errors import UserError
-from speechgen.orders.layout import Arranged, Step, frame_mask
+from speechgen.orders.layout import Arranged, Step, View, frame_mask, view_from_the_left
 
 
 class DelayConfig(Config):
@@ -51,6 +51,9 @@ class Delay:
             values[:, book, delay : delay + frames] = units[:, book].masked_fill(~mask, self.special)
             real[:, book, delay : delay + frames] = mask
         return Arranged(values, real)
+
+    def view(self, units: Tensor, generator: torch.Generator | None = None) -> View:
+        return view_from_the_left(self.forward(units))
 
     def inverse(self, values: Tensor) -> Tensor:
         frames = values.shape[2] - self.lag

@@ -37,8 +37,39 @@ class Step:
     completes: int | None
 
 
+@dataclass(frozen=True)
+class View:
+    """What the backbone is shown of units in training, and what it is to say; S positions.
+
+    ``inputs`` (B, S, K') long or (B, S, D) float: what stands at each position; ``blank`` (B, S) bool: where a learned
+    vector stands instead. ``target`` (B, S, K') or (B, S, D): the unit to draw at each position; ``drawn`` (B, S, K' or
+    1) bool: where one is drawn. ``visible`` (S, S) bool: which positions (columns) each one (rows) sees, None for all
+    of them. ``time`` (B,): how far noise has become data, where that is so.
+    """
+
+    inputs: Tensor
+    blank: Tensor
+    target: Tensor
+    drawn: Tensor
+    visible: Tensor | None = None
+    time: Tensor | None = None
+
+
+def view_from_the_left(arranged: Arranged) -> View:
+    """Every position is shown the unit before its own, the first one none, and sees what is to its left."""
+    target = arranged.values.transpose(1, 2)
+    batch, steps, _ = target.shape
+    inputs = torch.cat([target[:, :1], target[:, :-1]], dim=1)
+    blank = torch.zeros(batch, steps, dtype=torch.bool, device=target.device)
+    blank[:, 0] = True
+    visible = torch.ones(steps, steps, dtype=torch.bool, device=target.device).tril()
+    return View(inputs, blank, target, arranged.mask.transpose(1, 2), visible)
+
+
 class Order(Protocol):
-    """In which order the units of a grid appear. A frame is the K codes, or the one latent, of one time index.
+    """In which order the units of a grid appear, step by step from the left.
+
+    A frame is the K codes, or the one latent, of one time index.
 
     ``codes_per_step`` (K') and ``vocabulary`` (V') are what a discrete head must be built for; ``special`` stands
     where no unit is (embedding tables need V' + 1 rows); ``memory`` is how many drawn units ``frame`` looks back on.
@@ -51,6 +82,9 @@ class Order(Protocol):
 
     def forward(self, units: Tensor, mask: Tensor | None = None) -> Arranged:
         """Arrange units (B, K, T) or (B, D, T); mask (B, T) bool, True = real, padding on the right."""
+
+    def view(self, units: Tensor, generator: torch.Generator | None = None) -> View:
+        """What training shows of units (B, K, T) or (B, D, T); all of them are real."""
 
     def inverse(self, values: Tensor) -> Tensor:
         """Arranged values back to units: ``inverse(forward(units).values) == units`` wherever they are real."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from speechgen.config import Config
-from speechgen.orders.layout import Arranged, Step, frame_mask
+from speechgen.orders.layout import Arranged, Step, View, frame_mask, view_from_the_left
 
 
 class RasterConfig(Config):
@@ -36,6 +36,9 @@ class Raster:
         mask = frame_mask(units, mask).unsqueeze(1)
         mask = mask.expand(-1, max(self.codes_per_step, 1), -1)
         return Arranged(units.masked_fill(~mask, self.special), mask)
+
+    def view(self, units: Tensor, generator: torch.Generator | None = None) -> View:
+        return view_from_the_left(self.forward(units))
 
     def inverse(self, values: Tensor) -> Tensor:
         return values
@@ -72,6 +75,9 @@ class FlatRaster:
         books = torch.arange(self.codebooks, device=units.device)[:, None]
         values = (units + books * self.codebook_size).masked_fill(~mask, self.special)
         return Arranged(self._flatten(values), self._flatten(mask))
+
+    def view(self, units: Tensor, generator: torch.Generator | None = None) -> View:
+        return view_from_the_left(self.forward(units))
 
     def inverse(self, values: Tensor) -> Tensor:
         units = values.unflatten(2, (-1, self.codebooks)).squeeze(1).transpose(1, 2)

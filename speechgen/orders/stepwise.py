@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, Protocol
 
 import torch
@@ -52,25 +51,58 @@ def stepwise(
     stop(z (N, C), unit, step) -> (N,) bool: True when ``step.decides`` is the row's last frame.
     The state must have room for the prompt and ``order.steps(limit)`` more steps.
     """
-    if limit < 1:
-        raise ValueError(f"limit must be at least 1 frame, not {limit}")
-    unit: Tensor | None = None
-    recent: deque[Tensor] = deque(maxlen=order.memory)
-    for index in count():
-        z, state = backbone.step(embed(index, unit), state)
+    walk = Walk(order, embed, limit, stop)
+    while not walk.done:
+        z, state = backbone.step(walk.feed(), state)
         z, z_null = z[:, -1].chunk(2) if guided else (z[:, -1], None)
-        if index == 0:
-            ends = torch.full((z.shape[0],), limit, device=z.device)
-            stopped = torch.zeros_like(ends, dtype=torch.bool)
-        step = order.plan(index, ends)
-        unit = draw(z, z_null, step).masked_fill(~step.real, order.special)
-        recent.append(unit)
-        if stop is not None and step.decides is not None:
-            last_now = stop(z, unit, step) & (step.decides < ends)
-            ends = ends.masked_fill(last_now, step.decides + 1)
-            stopped = stopped | last_now
-        if step.completes is not None:
-            ended = stopped & (ends == step.completes + 1)
-            yield Frame(step.completes, order.frame(recent), alive=step.completes < ends, ended=ended)
-            if step.completes + 1 >= ends.max():
-                return
+        frame = walk.take(z, draw(z, z_null, walk.plan(z)))
+        if frame is not None:
+            yield frame
+
+
+class Walk:
+    """Where one generation stands between two steps; arguments as of ``stepwise``, which walks it to its end."""
+
+    def __init__(
+        self,
+        order: Order,
+        embed: Callable[[int, Tensor | None], Tensor],
+        limit: int,
+        stop: Callable[[Tensor, Tensor, Step], Tensor] | None = None,
+    ) -> None:
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1 frame, not {limit}")
+        self.order, self.embed, self.limit, self.stop = order, embed, limit, stop
+        self.index = 0
+        self.done = False
+        self._unit: Tensor | None = None
+        self._recent: deque[Tensor] = deque(maxlen=order.memory)
+        self._step: Step | None = None
+
+    def feed(self) -> Tensor:
+        """The backbone's input for the next step: (R, any, C)."""
+        return self.embed(self.index, self._unit)
+
+    def plan(self, z: Tensor) -> Step:
+        """What the next step draws, for z (N, C)."""
+        if self.index == 0:
+            self._ends = torch.full((z.shape[0],), self.limit, device=z.device)
+            self._stopped = torch.zeros_like(self._ends, dtype=torch.bool)
+        self._step = self.order.plan(self.index, self._ends)
+        return self._step
+
+    def take(self, z: Tensor, unit: Tensor) -> Frame | None:
+        """Take the unit that was drawn for the planned step; returns the frame that it completes, if it does."""
+        step = self._step
+        self._unit = unit.masked_fill(~step.real, self.order.special)
+        self._recent.append(self._unit)
+        self.index += 1
+        if self.stop is not None and step.decides is not None:
+            last_now = self.stop(z, self._unit, step) & (step.decides < self._ends)
+            self._ends = self._ends.masked_fill(last_now, step.decides + 1)
+            self._stopped = self._stopped | last_now
+        if step.completes is None:
+            return None
+        self.done = bool(step.completes + 1 >= self._ends.max())
+        ended = self._stopped & (self._ends == step.completes + 1)
+        return Frame(step.completes, self.order.frame(self._recent), alive=step.completes < self._ends, ended=ended)

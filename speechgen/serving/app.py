@@ -19,6 +19,8 @@ from speechgen.errors import UserError
 from speechgen.models.speak import Drawing
 from speechgen.serving.clone import Asked, Cloner
 from speechgen.serving.comparison import Comparer
+from speechgen.serving.dub import Dubber
+from speechgen.serving.dub_tab import dub_tab
 from speechgen.serving.live import LiveSounds, ServeLive
 from speechgen.serving.wavenet_tab import Player, wavenet_tab
 
@@ -55,14 +57,16 @@ def build_app(cloner: Cloner, comparer: Comparer, player: Player | None = None) 
         )
         with gr.Tab("Clone"):
             _clone_tab(cloner)
+        with gr.Tab("Dub"):
+            dub_tab(Dubber(cloner.synthesiser, cloner.folder, cloner.limits), LANGUAGES, _told, _files_only)
         with gr.Tab("Codec"):
             _codec_tab(comparer)
         if player is not None:
             with gr.Tab("WaveNet"):
                 wavenet_tab(player, _told, _files_only)
         gr.Markdown(
-            "Clone a voice only with its speaker's consent. Everything stays on this machine, and uploads and results "
-            "are deleted when the app stops.",
+            "Clone a voice only with its speaker's consent. Speech is marked, inaudibly, as generated. Everything "
+            "stays on this machine, and uploads and results are deleted when the app stops.",
             elem_id="consent",
         )
     app.queue(max_size=cloner.limits.waiting, default_concurrency_limit=1, api_open=False)

@@ -1,4 +1,4 @@
-"""How much a visitor of the app may ask for at once."""
+"""How much a visitor of the app, or a program that asks the server, may ask for at once."""
 
 from dataclasses import dataclass
 
@@ -13,3 +13,15 @@ class Limits:
     compared_seconds: float = 30.0
     file_megabytes: int = 25
     waiting: int = 16
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """``running``: requests that speak at once; ``waiting``: that wait for their turn, and any more are refused.
+    ``seconds``: that a request may wait, and that it may speak. ``body_bytes``: of a request, its prompt included."""
+
+    text_characters: int = 4096
+    body_bytes: int = 8 * 2**20
+    running: int = 8
+    waiting: int = 64
+    seconds: float = 300.0

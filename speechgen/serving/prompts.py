@@ -54,12 +54,18 @@ def read_prompt(source: str | Path | tuple[Tensor, int], sample_rate: int, name:
 
 def trim_silence(wave: Tensor, sample_rate: int) -> Tensor:
     """A wave (T,) without the silence before and after the sound, but for 0.1 s at either end."""
+    start, end = sounding(wave, sample_rate)
+    return wave[start:end]
+
+
+def sounding(wave: Tensor, sample_rate: int) -> tuple[int, int]:
+    """Between which samples of a wave (T,) there is sound, with 0.1 s of silence at either end; all of a silent one."""
     levels = _levels(wave, sample_rate)
     loud = np.flatnonzero(levels > levels.max(initial=-np.inf) - SILENCE_DB)
     if not len(loud):
-        return wave
+        return 0, len(wave)
     frame, margin = round(FRAME_SECONDS * sample_rate), round(MARGIN_SECONDS * sample_rate)
-    return wave[max(0, int(loud[0]) * frame - margin) : (int(loud[-1]) + 1) * frame + margin]
+    return max(0, int(loud[0]) * frame - margin), min(len(wave), (int(loud[-1]) + 1) * frame + margin)
 
 
 def pause_before(wave: Tensor, sample_rate: int, shortest: float, longest: float) -> float:

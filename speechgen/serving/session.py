@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from speechgen.models.speak import Drawing, speak
+from speechgen.audio.watermark import Watermarker
+from speechgen.models.speak import Drawing, begin, speak
 from speechgen.models.tts import TokenTTS
 from speechgen.models.voice import Voice
+from speechgen.serving.batcher import Batcher
 from speechgen.serving.guard import Checked, Guard, Verdict
 from speechgen.serving.levels import Edges, Leveller
 from speechgen.tokenizers.base import Tokens
@@ -19,6 +21,9 @@ from speechgen.tokenizers.codec import Codec
 PAUSE_SECONDS = 0.1  # between chunks, whose own pauses come on top
 MOST_STEPS = 8  # decoded at once; the first ones go alone, so that audio comes early
 GUARD_SECONDS = (1.0, 0.3)  # longest chunk: so much, and so much a symbol
+STRIDE = 1_000_003  # from the seed of a passage to that of the next: takes count up by one
+
+Levels = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,14 @@ class Session:
         drawing: Drawing,
         seed: int,
         guard: Guard | None = None,
+        *,
+        batcher: Batcher | None = None,
+        watermark: bool = True,
+        first: int = 0,
+        levels: Levels | None = None,
     ):
+        """``batcher``: draws the frames in steps shared with other sessions. ``watermark``: marks the audio as
+        generated. ``first``: the passage to begin with, and ``levels`` what was left of the loudness before it."""
         self.tts, self.codec, self.passages, self.voice = tts, codec, passages, voice
         self.language, self.drawing = language, drawing
         self.guard = guard
@@ -68,11 +80,12 @@ class Session:
         self.checks: list[Checked] = []
         self.warnings: list[str] = []
         self.on_chunk: Callable[[], None] = lambda: None
-        self._seed = seed
-        self._generator = torch.Generator().manual_seed(seed)
+        self._seed, self._batcher, self._first = seed, batcher, first
         self._leveller = Leveller(codec.sample_rate)
+        if levels is not None:
+            self._leveller.power, self._leveller.gain = levels
         self._samples = 0
-        self._blocks = self._said()
+        self._blocks = self._marked(self._said()) if watermark else self._said()
 
     def __iter__(self) -> Iterator[Tensor]:
         return self
@@ -83,23 +96,43 @@ class Session:
             block = next(self._blocks)
         return block
 
+    def close(self) -> None:
+        """Stop drawing; what is left of the text stays unsaid."""
+        self._blocks.close()
+
+    @property
+    def levels(self) -> Levels:
+        """Power and gain that the loudness of the next passage starts from."""
+        return self._leveller.power, self._leveller.gain
+
+    def _marked(self, blocks: Iterator[Tensor]) -> Iterator[Tensor]:
+        watermarker = Watermarker(self.codec.sample_rate)
+        for block in blocks:
+            yield watermarker(block)
+        yield watermarker.end()
+
     def _said(self) -> Iterator[Tensor]:
-        pause = torch.zeros(0)
-        for number, passage in enumerate(self.passages):
+        for number, passage in enumerate(self.passages[self._first :], start=self._first):
             if number:
+                pause = self._pause_before(number)
                 self._samples += len(pause)
                 yield pause
             start = self._samples
+            # A passage has a seed of its own, so that it can be had again without those before it.
+            self._generator = torch.Generator().manual_seed((self._seed + number * STRIDE) % 2**63)
             for block in self._passage(passage) if self.guard is None else self._checked(number, passage):
                 self._samples += len(block)
                 yield block
             rate = self.codec.sample_rate
             self.spans.append(Span(passage.text, start / rate, self._samples / rate))
-            pause = torch.zeros(round((PAUSE_SECONDS + passage.rest / self.drawing.speed) * rate))
             self.on_chunk()
 
+    def _pause_before(self, number: int) -> Tensor:
+        rest = self.passages[number - 1].rest / self.drawing.speed
+        return torch.zeros(round((PAUSE_SECONDS + rest) * self.codec.sample_rate))
+
     def _checked(self, number: int, passage: Passage) -> Iterator[Tensor]:
-        """The best try at a passage. The first is what it would be without a guard, and so is all that follows it."""
+        """The best try at a passage; the first is what it would be without a guard."""
         leveller, warned = copy.copy(self._leveller), len(self.warnings)
         tries: list[_Try] = []
         while not tries or (len(tries) <= self.guard.retries and not tries[-1].verdict.passed):
@@ -108,10 +141,10 @@ class Session:
                 self._generator = torch.Generator().manual_seed(retry_seed(self._seed, number, len(tries)))
             blocks = [torch.zeros(0), *self._passage(passage)]
             verdict = self.guard.check(torch.cat(blocks), passage.symbols, self.drawing.speed)
-            tries.append(_Try(blocks, verdict, self._leveller, self._generator, self.warnings[warned:]))
+            tries.append(_Try(blocks, verdict, self._leveller, self.warnings[warned:]))
             del self.warnings[warned:]
         kept = max(tries, key=lambda one: one.verdict.rank)
-        self._generator, self._leveller = tries[0].generator, kept.leveller
+        self._leveller = kept.leveller
         self.warnings += kept.warnings
         seconds = sum(map(len, kept.blocks)) / self.codec.sample_rate
         found, first = kept.verdict.reasons, tries[0].verdict.reasons
@@ -131,7 +164,7 @@ class Session:
             (fixed + each * len(passage.symbols) + sum(passage.rests)) / self.drawing.speed * self.codec.frame_rate
         )
         asked = (passage.symbols, self.language, self.voice, self.drawing, self._generator, 1, passage.rests)
-        drawn = speak(self.tts, *asked)
+        drawn = speak(self.tts, *asked) if self._batcher is None else self._batcher.draw(begin(self.tts, *asked))
         frames = 0
         for units in drawn:
             frames += units.shape[1]
@@ -146,7 +179,6 @@ class _Try:
     blocks: list[Tensor]
     verdict: Verdict
     leveller: Leveller
-    generator: torch.Generator
     warnings: list[str]
 
 

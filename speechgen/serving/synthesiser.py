@@ -18,9 +18,10 @@ from speechgen.models.rows import symbol_numbers
 from speechgen.models.speak import Drawing
 from speechgen.models.tts import UNKNOWN, TokenTTS
 from speechgen.models.voice import Voice
+from speechgen.serving.batcher import Batcher
 from speechgen.serving.guard import RETRIES, Checked, Guard
 from speechgen.serving.prompts import Prompt, pause_before, read_prompt
-from speechgen.serving.session import Passage, Session, Span
+from speechgen.serving.session import Levels, Passage, Session, Span
 from speechgen.text.chunks import split_sentences
 from speechgen.text.normalise import left_out, normalise
 from speechgen.text.override import plain
@@ -147,10 +148,13 @@ class Synthesiser:
         takes: int = 1,
         on_chunk: Callable[[], None] = lambda: None,
         guard: Guard | None = None,
+        *,
+        watermark: bool = True,
     ) -> Spoken:
         """Say a text in a voice (or in none in particular); take number n, from 0, is drawn with ``seed`` + n.
 
         With a ``guard`` (see ``guard``) chunks that came out wrong are tried again, and the best try of each is kept.
+        ``watermark``: mark the audio inaudibly as generated, for ``speechgen watermark detect``.
         ``on_chunk`` is called after every sentence chunk, of which there are ``len(chunks(text, language))`` a take.
         Raises UserError for text that cannot be said and for a voice of another codec.
         """
@@ -161,7 +165,7 @@ class Synthesiser:
         told: dict[str, None] = {}
         first_audio = 0.0
         for number in range(takes):
-            session = self.stream(text, voice, language, drawing, seed + number, guard)
+            session = self.stream(text, voice, language, drawing, seed + number, guard, watermark=watermark)
             session.on_chunk = on_chunk
             blocks = []
             for block in session:
@@ -183,12 +187,21 @@ class Synthesiser:
         drawing: Drawing = Drawing(),
         seed: int = 0,
         guard: Guard | None = None,
+        *,
+        batcher: Batcher | None = None,
+        watermark: bool = True,
+        first: int = 0,
+        levels: Levels | None = None,
     ) -> Session:
-        """As ``say``, one take: iterate over the session for blocks (n,) of audio as they are made."""
+        """As ``say``, one take: iterate over the session for blocks (n,) of audio as they are made.
+
+        ``batcher``, of this TTS: shares the model's steps with other sessions. ``first``, ``levels``: see ``Session``.
+        """
         check_drawing(drawing)
         passages, unknown = self._passages(text, language)
         fitted = None if voice is None else self._fitted(voice)
-        session = Session(self.tts, self.codec, passages, fitted, language, drawing, seed, guard)
+        asked = (self.tts, self.codec, passages, fitted, language, drawing, seed, guard)
+        session = Session(*asked, batcher=batcher, watermark=watermark, first=first, levels=levels)
         if unsaid := left_out(text):
             session.warnings.append(f"{' '.join(unsaid)} cannot be said and is left out")
         if unknown:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Tokens:
-    """Units on a grid: discrete codes (B, K, T) long, or continuous latents (B, C, T) float."""
+    """Units on a grid: discrete codes (B, K, T) long, or continuous latents (B, C, T) float; of images the grid has two
+    dimensions: (B, K, H, W)."""
 
     values: Tensor
     kind: Literal["discrete", "continuous"]

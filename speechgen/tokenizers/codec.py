@@ -56,18 +56,23 @@ def build_codec(config: CodecConfig) -> "Codec":
             raise UserError(f"codec: {name}.window = {part.window} is not a multiple of hop = {config.hop}")
     encoder_class = {"spectral": SpectralEncoder, "seanet": SEANetEncoder}[config.encoder.kind]
     decoder_class = {"spectral": SpectralDecoder, "seanet": SEANetDecoder}[config.decoder.kind]
+    return Codec(
+        config,
+        encoder_class(config.width, config.hop, config.encoder),
+        build_bottleneck(config.bottleneck, config.width),
+        decoder_class(config.width, config.hop, config.decoder),
+    )
+
+
+def build_bottleneck(config: RVQConfig | FSQConfig | VAEConfig | EuclideanConfig, width: int) -> Bottleneck:
+    """The bottleneck that a config names, for latents of ``width`` channels."""
     bottlenecks = {
         "rvq": ResidualVectorQuantizer,
         "fsq": FiniteScalarQuantizer,
         "vae": VariationalBottleneck,
         "euclidean": EuclideanQuantizer,
     }
-    return Codec(
-        config,
-        encoder_class(config.width, config.hop, config.encoder),
-        bottlenecks[config.bottleneck.kind](config.width, config.bottleneck),
-        decoder_class(config.width, config.hop, config.decoder),
-    )
+    return bottlenecks[config.kind](width, config)
 
 
 class Codec(nn.Module):

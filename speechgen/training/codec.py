@@ -31,9 +31,9 @@ BALANCER_DECAY = 0.99
 class AdversarialConfig(Config):
     """``start_step``: the first step with discriminators. ``discriminator_warmup``: for so many steps from there on
     they learn alone while the codec waits, since before they know anything their gradients are noise.
-    ``discriminator_rate``: their learning rate as a multiple of the codec's; small discriminators at the rate of a
-    codec that is nearly done learn nothing in hundreds of steps. ``discriminator_every``: afterwards they learn at one step in so many (EnCodec: at two of three), which keeps them
-    from winning and saves their time.
+    ``discriminator_rate``: their learning rate as a multiple of the codec's; at the rate of a codec that is nearly
+    done they learn nothing in hundreds of steps. ``discriminator_every``: afterwards they learn at one step in so
+    many (EnCodec: at two of three), which keeps them from winning and saves their time.
     ``freeze_encoder``: from ``start_step`` on train the decoder only, which is cheap and stable (AudioDec, Wu et al.
     2023). ``from_initial``: go on with the discriminators of the experiment's ``initial``, where it has some.
     Weights of 0 switch a loss off."""

@@ -40,17 +40,20 @@ class WaveNetTask(Config):
 
 @dataclass
 class WaveNetBatch:
-    """Waves (B, T), which of their samples to score (B, T), labels {kind: (B,)}, log-mel frames (B, bands, F)."""
+    """Waves (B, T), which of their samples to score (B, T), labels {kind: (B,)}, log-mel frames (B, bands, F), and the
+    seconds since each recording began (B, F)."""
 
     waves: Tensor
     scored: Tensor
     labels: dict[str, Tensor]
     mel: Tensor | None
+    times: Tensor | None = None
 
     def to(self, device) -> "WaveNetBatch":
         labels = {kind: ids.to(device) for kind, ids in self.labels.items()}
         mel = None if self.mel is None else self.mel.to(device)
-        return WaveNetBatch(self.waves.to(device), self.scored.to(device), labels, mel)
+        times = None if self.times is None else self.times.to(device)
+        return WaveNetBatch(self.waves.to(device), self.scored.to(device), labels, mel, times)
 
 
 class Excerpts:
@@ -89,10 +92,9 @@ class WaveNetTraining:
         self.model, self.task, self.train = model, task, train
         self.dev = dev[:: max(1, len(dev) // task.dev_recordings)][: task.dev_recordings]
         self.sample_rate = model.config.sample_rate
-        hop = model.config.mel.hop if model.config.mel else 1
         samples = max(1, round(task.seconds * self.sample_rate))
         lengths = [len(example.audio) for example in train]
-        self.excerpts = Excerpts(lengths, samples, model.receptive_field, hop, task.batch, seed)
+        self.excerpts = Excerpts(lengths, samples, model.receptive_field, model.condition.hold, task.batch, seed)
         self.seed = seed
         for example in dev:
             self._labels(example)  # what was never heard in training is told now, not after an hour
@@ -107,7 +109,7 @@ class WaveNetTraining:
         size = self.excerpts.size
         waves, scored = torch.zeros(len(rows), size), torch.zeros(len(rows), size, dtype=torch.bool)
         labels: dict[str, list[Tensor]] = {kind: [] for kind in self.model.config.labels}
-        mels = []
+        mels, times = [], []
         for row, place in enumerate(rows):
             recording, begin, context = places[place]
             wave = self._wave(self.train[recording])
@@ -118,9 +120,10 @@ class WaveNetTraining:
                 labels[kind].append(ids if known[place] else torch.full_like(ids, -1))
             if self.model.config.mel:
                 mels.append(self._mel(wave, begin, size))
-        return WaveNetBatch(
-            waves, scored, {kind: torch.cat(ids) for kind, ids in labels.items()}, torch.cat(mels) if mels else None
-        )
+            if self.model.condition.clock:
+                times.append(self.model.condition.times(size, begin))
+        told = {kind: torch.cat(ids) for kind, ids in labels.items()}
+        return WaveNetBatch(waves, scored, told, torch.cat(mels) if mels else None, torch.cat(times) if times else None)
 
     def losses(
         self, player: str, batch: WaveNetBatch, step: int, generator: torch.Generator
@@ -182,5 +185,5 @@ def with_labels(config: WaveNetConfig, examples: list[Example]) -> WaveNetConfig
 def _nats(model: WaveNet, batch: WaveNetBatch) -> Tensor:
     """Mean negative log-likelihood of the scored samples; the head does not see the others."""
     codes = model.tokenizer.encode(batch.waves)
-    z = model(codes, model.condition(batch.labels, batch.mel))
+    z = model(codes, model.condition(batch.labels, batch.mel, batch.times))
     return model.head.loss(z[batch.scored], codes[batch.scored][:, None])

@@ -1,7 +1,9 @@
 """The verbs say and voice, as a user types them."""
 
 import io
+import socket
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import torch
 import speechgen.cli
 from speechgen.audio.files import read_audio, write_audio
 from speechgen.models.voice import Voice
-from speechgen.serving import voices
+from speechgen.serving import long, voices
 
 QUICK = ("--steps", "1", "--guidance", "1")
 
@@ -75,17 +77,141 @@ def test_a_voice_is_exported_listed_and_spoken_in(
 ) -> None:
     file = tmp_path / "ann.voice"
     shell("voice", "export", prompt_file, "-o", file, "--model", tts, "--source", "a test", "--licence", "CC0")
-    assert Voice.load(file).facts == {"name": "ann", "source": "a test", "licence": "CC0"}
+    today = date.today().isoformat()
+    card = {"name": "ann", "source": "a test", "licence": "CC0", "seconds": "3.8", "date": today}
+    assert Voice.load(file).facts == card
     shell("say", "The dog.", "--prompt", prompt_file, "--model", tts, *QUICK, "-o", tmp_path / "prompt.wav")
     shell("say", "The dog.", "--voice", file, "--model", tts, *QUICK, "-o", tmp_path / "voice.wav")
     assert (tmp_path / "prompt.wav").read_bytes() == (tmp_path / "voice.wav").read_bytes()
 
     monkeypatch.setattr(voices, "VOICES", tmp_path)
-    assert shell("voice", "list")[0] == "ann: en, a test, CC0\n"
+    monkeypatch.setenv("SPEECHGEN_VOICES", str(tmp_path / "own"))
+    assert shell("voice", "list")[0] == f"ann: en, a test, CC0, 3.8 s, made {today}\n"
     shown, _ = shell("voice", "info", "ann")
     assert "licence: CC0" in shown and "transcript: not known" in shown
     shell("say", "The dog.", "--voice", "ann", "--model", tts, *QUICK, "-o", tmp_path / "named.wav")
     assert (tmp_path / "named.wav").read_bytes() == (tmp_path / "voice.wav").read_bytes()
+
+
+def test_a_voice_of_ones_own_is_created_listed_exported_and_spoken_in(
+    shell: Shell, tts: Path, prompt_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECHGEN_VOICES", str(tmp_path / "own"))
+    create = ("voice", "create", "bob", prompt_file, "--model", tts)
+    _, err = shell(*create)
+    assert "warning: the card names neither" in err
+    assert shell(*create, "--consent", "by letter")[1] == ""
+    listed, _ = shell("voice", "list")
+    assert "bob: en, consent: by letter, 3.8 s, made 20" in listed and "kathleen: en" in listed
+    shell("voice", "export", "bob", "-o", tmp_path / "b.voice", "--licence", "CC0")
+    exported = Voice.load(tmp_path / "b.voice")
+    assert exported.facts["consent"] == "by letter" and exported.facts["licence"] == "CC0"
+    for voice, out in (("bob", "named.wav"), (tmp_path / "b.voice", "file.wav")):
+        shell("say", "The dog.", "--voice", voice, "--model", tts, *QUICK, "-o", tmp_path / out)
+    assert (tmp_path / "named.wav").read_bytes() == (tmp_path / "file.wav").read_bytes()
+    for name, hint in (("../x", "cannot be a voice's name"), ("kathleen", "came with the package")):
+        _, err = shell("voice", "create", name, prompt_file, "--model", tts, status=2)
+        assert hint in err
+    _, err = shell("voice", "create", "eve", tmp_path / "none.wav", "--model", tts, status=2)
+    assert "none.wav" in err and not (tmp_path / "own" / "eve.voice").exists()
+
+
+def test_a_stream_is_the_file_on_standard_output(
+    tts: Path, prompt_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary
+) -> None:
+    def say(*words: object) -> tuple[bytes, bytes]:
+        common = ["The lazy dog.", "--prompt", prompt_file, "--model", tts, *QUICK]
+        monkeypatch.setattr(sys, "argv", ["speechgen", "say", *map(str, [*common, *words])])
+        with pytest.raises(SystemExit) as exit_:
+            speechgen.cli.main()
+        assert exit_.value.code == 0
+        return capfdbinary.readouterr()
+
+    say("-o", tmp_path / "a.wav", "--srt", tmp_path / "a.srt")
+    written = read_audio(tmp_path / "a.wav")[0]
+    out, err = say("--stream", "--srt", tmp_path / "b.srt")
+    (tmp_path / "b.wav").write_bytes(out)
+    streamed, rate = read_audio(tmp_path / "b.wav")
+    assert rate == 16000 and err.startswith(b"standard output: ")
+    torch.testing.assert_close(streamed, written, atol=1e-4, rtol=0)
+    assert say("--stream", "--raw")[0] == out[44:]
+    subtitles = (tmp_path / "a.srt").read_text()
+    assert subtitles == (tmp_path / "b.srt").read_text()
+    assert subtitles.startswith("1\n00:00:00,000 --> 00:00:0") and subtitles.endswith("\nThe lazy dog.\n\n")
+
+
+def test_a_long_text_goes_on_where_it_was_broken_off(
+    shell: Shell, tts: Path, prompt_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = " ".join(f"The quick brown fox number {n} jumps over the very lazy dog near the river." for n in range(5))
+    (tmp_path / "text.txt").write_text(text)
+    (tmp_path / "out").mkdir()
+    common = ("--prompt", prompt_file, "--model", tts, *QUICK)
+
+    def say(out: str, *words: object, status: int = 0) -> tuple[str, str]:
+        return shell(
+            "say", "--file", tmp_path / "text.txt", *common, "-o", tmp_path / "out" / out, *words, status=status
+        )
+
+    shell("say", text, *common, "-o", tmp_path / "line.wav")
+    say("whole.wav")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["whole.wav"]
+    torch.testing.assert_close(
+        read_audio(tmp_path / "out" / "whole.wav")[0], read_audio(tmp_path / "line.wav")[0], atol=1e-4, rtol=0
+    )
+
+    saved = long._save
+
+    def interrupted(folder: Path, number: int, part: object) -> None:
+        if number == 2:
+            raise KeyboardInterrupt
+        saved(folder, number, part)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(long, "_save", interrupted)
+        say("again.wav", status=130)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"whole.wav", "again.wav.parts"}
+    out, _ = say("again.wav", "--srt", tmp_path / "again.srt")
+    assert ", 2 of " in out and "chunks were there" in out
+    whole, again = ((tmp_path / "out" / name).read_bytes() for name in ("whole.wav", "again.wav"))
+    assert whole == again
+    assert (tmp_path / "again.srt").read_text().count(" --> ") >= 3
+
+    with monkeypatch.context() as patch:
+        patch.setattr(long, "_save", interrupted)
+        say("again.wav", status=130)
+    out, _ = say("again.wav", "--seed", 1)  # other words, or another seed: nothing of the old is used
+    assert "were there" not in out and (tmp_path / "out" / "again.wav").read_bytes() != whole
+
+
+def test_a_folder_in_the_way_of_parts_is_left_alone(shell: Shell, tts: Path, prompt_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("The lazy dog.")
+    (tmp_path / "a.wav.parts").mkdir()
+    (tmp_path / "a.wav.parts" / "diary.txt").write_text("mine")
+    common = ("--prompt", prompt_file, "--model", tts, *QUICK)
+    _, err = shell("say", "--file", tmp_path / "text.txt", *common, "-o", tmp_path / "a.wav", status=2)
+    assert "is in the way" in err and (tmp_path / "a.wav.parts" / "diary.txt").exists()
+
+
+def test_what_is_said_is_marked_unless_told_not_to(shell: Shell, tts: Path, prompt_file: Path, tmp_path: Path) -> None:
+    text = " ".join(["The quick brown fox jumps over the very lazy dog near the river."] * 4)
+    common = ("say", text, "--prompt", prompt_file, "--model", tts, *QUICK, "-o")
+    shell(*common, tmp_path / "marked.flac")
+    shell(*common, tmp_path / "plain.flac", "--no-watermark")
+    out, _ = shell("watermark", "detect", tmp_path / "marked.flac")
+    assert out.startswith(f"{tmp_path / 'marked.flac'}: marked, 0.0 to ")
+    out, _ = shell("watermark", "detect", tmp_path / "marked.flac", tmp_path / "plain.flac", status=1)
+    assert out.endswith(f"{tmp_path / 'plain.flac'}: no mark found\n")
+    shell("watermark", "add", tmp_path / "plain.flac", tmp_path / "later.opus")
+    shell("watermark", "detect", tmp_path / "later.opus")
+    _, err = shell("watermark", "detect", tmp_path / "none.wav", status=2)
+    assert "none.wav" in err and err.count("\n") == 1
+
+
+def test_a_server_that_cannot_be_is_one_line(shell: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        _, err = shell("serve", "--port", taken.getsockname()[1], status=2)
+    assert "try another --port" in err and err.count("\n") == 1
 
 
 def test_without_a_prompt_the_shipped_voice_speaks_if_it_fits_the_model(
@@ -136,6 +262,10 @@ def test_faults_of_the_prompt_are_warnings(shell: Shell, tts: Path, prompt_file:
         (["Dog.", "--temperature", "nan", "-o", "a.wav"], "temperature = nan"),
         (["Dog.", "--takes", "0", "-o", "a.wav"], "--takes"),
         (["Dog."], "--out"),
+        (["Dog.", "--stream", "-o", "a.wav"], "--out FILE, or --stream"),
+        (["Dog.", "--raw", "-o", "a.wav"], "--raw"),
+        (["Dog.", "--stream", "--takes", "2"], "--takes"),
+        (["Dog.", "-o", "a.wav", "--srt", "nowhere/a.srt"], "the folder nowhere does not exist"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -160,5 +290,5 @@ def test_text_that_is_not_utf_8_is_one_line(shell: Shell, tts: Path, tmp_path: P
 
 
 def test_consent_is_asked_for_in_the_help(shell: Shell) -> None:
-    for verb in (["say"], ["voice", "export"], ["demo"]):
+    for verb in (["say"], ["voice", "export"], ["voice", "create"], ["voice"], ["demo"], ["serve"]):
         assert "consent" in shell(*verb, "--help")[0]

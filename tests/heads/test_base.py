@@ -5,7 +5,7 @@ import torch
 
 from speechgen.config import Config, make_config
 from speechgen.errors import UserError
-from speechgen.heads.base import HeadConfig, build_head
+from speechgen.heads.base import CONTINUOUS, HeadConfig, build_head
 from speechgen.heads.flow import FlowHead
 
 
@@ -13,7 +13,9 @@ class Model(Config):
     head: HeadConfig
 
 
-UNITS = {"flow": torch.randn(3, 5)} | {kind: torch.randint(7, (3, 2)) for kind in ("categorical", "depth", "logistics")}
+UNITS = {kind: torch.randn(3, 5) for kind in CONTINUOUS} | {
+    kind: torch.randint(7, (3, 2)) for kind in ("categorical", "depth", "logistics")
+}
 
 
 @pytest.mark.parametrize("kind", UNITS)
@@ -31,7 +33,9 @@ def test_every_kind_is_built_and_speaks_the_interface(kind: str) -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(UserError, match="unknown key"):
         make_config(Model, {"head": {"kind": "flow", "widht": 3}})
-    with pytest.raises(UserError, match="'flow', 'categorical', 'depth', 'logistics'"):
+    with pytest.raises(
+        UserError, match="'flow', 'diffusion', 'energy', 'gaussian', 'mse', 'categorical', 'depth', 'logistics'"
+    ):
         make_config(Model, {"head": {"kind": "flwo"}})
     with pytest.raises(UserError, match="width 10 does not divide into 4 heads"):
         make_config(Model, {"head": {"kind": "depth", "width": 10}})

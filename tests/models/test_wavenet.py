@@ -19,6 +19,7 @@ VARIANTS = {
     "unconditional": {},
     "labels": LABELS,
     "mel": MEL,
+    "labels and clock": LABELS | {"clock": 40},
     "logistics, labels and mel": LABELS | MEL | {"head": "logistics", "mixtures": 3},
 }
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="the C++ kernel needs a compiler")
@@ -67,11 +68,11 @@ def test_streamed_is_at_once_and_batched_is_single(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["naive", "cached", "compiled-f32-numba", *NATIVE])
-@pytest.mark.parametrize("variant", ["mel", "logistics, labels and mel"])
+@pytest.mark.parametrize("variant", ["mel", "labels and clock", "logistics, labels and mel"])
 def test_forced_parameters_are_those_of_training(method: str, variant: str) -> None:
     model = tiny(**VARIANTS[variant])
     codes = model.tokenizer.encode(torch.stack([sound(), -sound()])[:, :90])
-    condition = condition_of(model, **told(model, 90), streams=2)
+    condition = condition_of(model, **told(model, 90), streams=2, samples=90)
     reference = model.head.logits(model(codes, condition))[:, :, 0]
     engine = make_engine(model, condition, 2, method)
     found = torch.cat([engine.force(part) for part in codes.split(40, dim=1)], dim=1)

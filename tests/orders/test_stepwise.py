@@ -7,8 +7,12 @@ from torch import Tensor, nn
 from speechgen.heads.base import build_head
 from speechgen.heads.categorical import CategoricalHeadConfig
 from speechgen.heads.depth import DepthHeadConfig
+from speechgen.heads.diffusion import DiffusionHeadConfig
+from speechgen.heads.energy import EnergyHeadConfig
 from speechgen.heads.flow import FlowHeadConfig
+from speechgen.heads.gaussian import GaussianHeadConfig
 from speechgen.heads.logistics import LogisticsHeadConfig
+from speechgen.heads.mse import MSEHeadConfig
 from speechgen.nn.transformer import Transformer, TransformerConfig
 from speechgen.orders.base import build_order
 from speechgen.orders.delay import DelayConfig
@@ -19,6 +23,10 @@ from speechgen.orders.stepwise import Frame, stepwise
 WIDTH, CODEBOOKS, SIZE, UNIT_WIDTH = 24, 3, 7, 4
 TRIPLES = {
     "continuous, raster, flow": (0, RasterConfig(), FlowHeadConfig(width=16, blocks=1)),
+    "continuous, raster, diffusion": (0, RasterConfig(), DiffusionHeadConfig(width=16, blocks=1)),
+    "continuous, raster, energy": (0, RasterConfig(), EnergyHeadConfig(width=16, blocks=1)),
+    "continuous, raster, gaussian": (0, RasterConfig(), GaussianHeadConfig(mixtures=2)),
+    "continuous, raster, mse": (0, RasterConfig(), MSEHeadConfig()),
     "codes, raster, depth": (CODEBOOKS, RasterConfig(), DepthHeadConfig(width=16, layers=1, heads=2)),
     "codes, delay, categorical": (CODEBOOKS, DelayConfig(), CategoricalHeadConfig()),
     "codes, delay, depth": (CODEBOOKS, DelayConfig(delays=(0, 2, 1)), DepthHeadConfig(width=16, layers=1, heads=2)),

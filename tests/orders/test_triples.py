@@ -7,6 +7,9 @@ from speechgen.errors import UserError
 from speechgen.heads.base import HeadConfig
 from speechgen.orders.base import OrderConfig, build_order, check_triple
 from speechgen.orders.delay import Delay
+from speechgen.orders.joint import Joint
+from speechgen.orders.masked import Masked
+from speechgen.orders.next_scale import NextScale
 from speechgen.orders.raster import FlatRaster, Raster
 
 
@@ -29,6 +32,14 @@ WORKING = [
     (4, "delay", "depth", Delay),
     (4, {"kind": "delay", "delays": [0, 1, 1, 1]}, "categorical", Delay),
     (4, "flat", "categorical", FlatRaster),
+    (0, "raster", "diffusion", Raster),
+    (0, "raster", "energy", Raster),
+    (1, "masked", "categorical", Masked),
+    (0, {"kind": "masked", "choice": "random"}, "diffusion", Masked),
+    (4, {"kind": "masked", "choice": "random"}, "depth", Masked),
+    (0, "next_scale", "flow", NextScale),
+    (0, "joint", "flow", Joint),
+    (0, "joint", "diffusion", Joint),
 ]
 REFUSED = [
     (0, "raster", "categorical", "head: categorical draws codes, but the units are continuous; use head: flow"),
@@ -39,6 +50,13 @@ REFUSED = [
     (4, "raster", "categorical", "needs the depth head or order: delay"),
     (4, {"kind": "delay", "delays": [0, 0, 0, 0]}, "categorical", "with different delays"),
     (4, "flat", "depth", "use order: raster or delay"),
+    (1, "raster", "energy", "use head: categorical or depth"),
+    (0, "masked", "flow", "which head: flow does not say; use head: categorical, or choice: random"),
+    (4, "masked", "categorical", "needs the depth head"),
+    (4, "masked", "depth", "which head: depth does not say"),
+    (0, "joint", "energy", "which head: energy cannot; use head: flow or diffusion"),
+    (1, "joint", "categorical", "the units are codes; use order: masked or raster"),
+    (1, "next_scale", "categorical", "bottleneck: {kind: scales}"),
 ]
 
 
@@ -55,6 +73,15 @@ def test_what_cannot_work_is_refused_with_the_way_out(codebooks: int, order: str
     with pytest.raises(UserError, match=words) as refusal:
         check_triple(codebooks, config.order, config.head)
     assert "\n" not in str(refusal.value)
+
+
+def test_codes_in_scales_need_their_order() -> None:
+    config = triple({"kind": "next_scale", "scales": [1, 2]}, "categorical")
+    check_triple(1, config.order, config.head, scales=(1, 2))
+    with pytest.raises(UserError, match=r"use order: {kind: next_scale, scales: \[1, 3\]}"):
+        check_triple(1, config.order, config.head, scales=(1, 3))
+    with pytest.raises(UserError, match="each is larger than the one before"):
+        triple({"kind": "next_scale", "scales": [2, 2]}, "categorical")
 
 
 def test_building_an_order_checks_too() -> None:

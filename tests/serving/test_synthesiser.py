@@ -9,12 +9,15 @@ import torch
 
 import speechgen
 from speechgen.audio.files import read_audio, write_audio
+from speechgen.audio.watermark import detect, mark
 from speechgen.errors import UserError
 from speechgen.models.speak import Drawing
 from speechgen.models.voice import Voice
 from speechgen.serving import session, synthesiser
+from speechgen.serving.batcher import Batcher
 from speechgen.serving.synthesiser import Synthesiser
 from speechgen.text.pauses import RESTS
+from speechgen.tokenizers.base import Tokens
 
 TEXT = "The quick brown fox jumps over the dog."
 QUICK = Drawing(steps=1, guidance=1.0)
@@ -103,7 +106,9 @@ def test_threads_speak_at_once_as_they_do_alone(synth: Synthesiser, voice: Voice
 def test_long_text_is_said_in_chunks_with_their_times(synth: Synthesiser, voice: Voice) -> None:
     sentences = [f"The quick brown fox number {n} jumps over the very lazy dog near the river." for n in range(5)]
     finished: list[None] = []
-    spoken = synth.say(" ".join(sentences), voice, drawing=QUICK, on_chunk=lambda: finished.append(None))
+    spoken = synth.say(
+        " ".join(sentences), voice, drawing=QUICK, on_chunk=lambda: finished.append(None), watermark=False
+    )
     spans = spoken.takes[0].spans
     assert len(spans) == len(finished) == len(synth.chunks(" ".join(sentences))) >= 3
     assert spans[0].start == 0 and spans[-1].end == pytest.approx(spoken.seconds)
@@ -113,6 +118,76 @@ def test_long_text_is_said_in_chunks_with_their_times(synth: Synthesiser, voice:
         assert not silence.any()
         # No click at the edges: the sound before the pause has faded out, the sound after it fades in.
         assert spoken.wave[round(before.end * 16000) - 1] == 0 == spoken.wave[round(after.start * 16000)]
+
+
+def test_each_frame_is_computed_once(synth: Synthesiser, voice: Voice, monkeypatch: pytest.MonkeyPatch) -> None:
+    stepped, decoded = [], []
+    step, decode = synth.tts.transformer.step, synth.codec.decode_latents_step
+    monkeypatch.setattr(synth.tts.transformer, "step", lambda x, state: (stepped.append(x.shape[1]), step(x, state))[1])
+    monkeypatch.setattr(
+        synth.codec, "decode_latents_step", lambda x, state: (decoded.append(x.shape[1]), decode(x, state))[1]
+    )
+    list(synth.stream(TEXT, voice, drawing=QUICK))
+    prompt_steps = -(-len(voice.latents) // synth.tts.config.patch)
+    steps = sum(stepped) - prompt_steps
+    assert stepped[0] == prompt_steps + 1 and set(stepped[1:]) == {1}
+    assert sum(decoded) == steps * synth.tts.config.patch
+
+
+@pytest.mark.parametrize("kind", ["tts", "tts-codes"])
+def test_the_stream_is_what_all_units_at_once_decode_to(kind: str, tiny_models: Path, prompt_file: Path) -> None:
+    synth = speechgen.load(str(tiny_models / kind))
+    stream = synth.stream(TEXT, synth.voice(prompt_file), drawing=QUICK, seed=3, watermark=False)
+    units, taken = [], session.speak
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "speak", lambda *arguments: (units.append(u) or u for u in taken(*arguments)))
+        streamed = torch.cat(list(stream))
+    whole = torch.cat(units, 1)
+    tokens = Tokens(whole.transpose(1, 2), "discrete")
+    offline = (synth.codec.decode_latents(whole) if kind == "tts" else synth.codec.decode(tokens))[0, 0]
+    # The steady gain that levels speech is the only thing between them, but for the fades at either end.
+    assert len(streamed) == len(offline)
+    inside = slice(200, -200)
+    ratio = (streamed[inside] / offline[inside])[offline[inside].abs() > 1e-3]
+    assert 0.5 < ratio.min() and ratio.max() < 2.0
+    assert ratio.diff().abs().max() < 0.02
+
+
+def test_through_a_batcher_a_text_is_said_as_alone(synth: Synthesiser, voice: Voice) -> None:
+    alone = synth.say(TEXT, voice, drawing=QUICK, seed=5).wave
+    with Batcher(synth.tts) as batcher, ThreadPoolExecutor(3) as pool:
+        jobs = [
+            pool.submit(lambda: torch.cat(list(synth.stream(TEXT, voice, "en", QUICK, 5, batcher=batcher))))
+            for _ in "abc"
+        ]
+        for job in jobs:
+            torch.testing.assert_close(job.result(), alone, atol=1e-4, rtol=1e-3)
+
+
+def test_a_session_that_is_closed_draws_no_more(synth: Synthesiser, voice: Voice) -> None:
+    with Batcher(synth.tts) as batcher:
+        stream = synth.stream(TEXT, voice, "en", QUICK, batcher=batcher)
+        next(stream)
+        stream.close()
+        assert not batcher._lines and not list(stream)
+
+
+def test_a_passage_can_be_said_without_those_before_it(synth: Synthesiser, voice: Voice) -> None:
+    text = " ".join(f"The quick brown fox number {n} jumps over the very lazy dog near the river." for n in range(4))
+    whole = synth.stream(text, voice, drawing=QUICK, watermark=False)
+    levels = []
+    whole.on_chunk = lambda: levels.append(whole.levels)
+    wave = torch.cat(list(whole))
+    rest = synth.stream(text, voice, drawing=QUICK, watermark=False, first=2, levels=levels[1])
+    assert torch.equal(torch.cat(list(rest)), wave[round(whole.spans[1].end * synth.sample_rate) :])
+
+
+def test_what_is_said_is_marked(synth: Synthesiser, voice: Voice) -> None:
+    text = " ".join(["The quick brown fox jumps over the very lazy dog near the river."] * 4)
+    marked = synth.say(text, voice, drawing=QUICK).wave
+    plain = synth.say(text, voice, drawing=QUICK, watermark=False).wave
+    torch.testing.assert_close(marked, mark(plain, synth.sample_rate), atol=1e-5, rtol=1e-4)
+    assert detect(marked, synth.sample_rate).found and not detect(plain, synth.sample_rate).found
 
 
 def test_speed_shortens(synth: Synthesiser, voice: Voice) -> None:

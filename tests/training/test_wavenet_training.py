@@ -124,3 +124,36 @@ def test_it_learns_tones_and_is_shown(head, tmp_path):
     shown = training.evaluate({"wavenet": training.model}, generator)
     assert shown.scalars["bits_per_sample"] < before - 1
     assert len(shown.audio["generated"][0]) == round(0.1 * RATE) and shown.pictures["recorded_and_generated"].ndim == 3
+
+
+def test_an_excerpt_reads_the_clock_as_the_whole_recording_does():
+    training = task({"clock": 20, "labels": {"pitch": []}}, unknown=0.0)
+    whole = training.model.condition.times(2000)
+    for step in range(20):
+        batch = training.batch(step, 0, 1)
+        for row, (_, begin, _) in enumerate(training.excerpts.places(step)):
+            first = begin // 20
+            assert begin % 20 == 0 and torch.equal(batch.times[row], whole[0, first : first + batch.times.shape[1]])
+    assert training.losses("wavenet", batch, 0, torch.Generator())[0].isfinite()
+
+
+def test_a_clock_tells_before_from_after():
+    """Silence, then clicks: of a short silence only the clock knows whether a click may follow."""
+    click = np.zeros(800, np.int16)
+    for first in range(400, 800, 20):
+        click[first : first + 5] = 20000
+    notes = [Example(str(n), "bass", "text", "zxx", RATE, click, {}) for n in range(2)]
+    torch.manual_seed(0)
+    network = build_wavenet(make_config(WaveNetConfig, {**SIZES, "labels": {}, "clock": 10}))
+    settings = make_config(WaveNetTask, {"batch": 2, "seconds": 0.2, "shown_seconds": 0})
+    training = WaveNetTraining(network, settings, notes, notes, seed=1)
+    optimiser = torch.optim.Adam(network.parameters(), 0.01)
+    for step in range(150):
+        loss, _ = training.losses("wavenet", training.batch(step, 0, 1), step, torch.Generator())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    silence = network.tokenizer.encode(torch.zeros(1, 800))
+    logits = network.head.logits(network(silence, network.condition(times=network.condition.times(800))))[0, :, 0]
+    surprise = -logits.log_softmax(-1)[:, network.tokenizer.encode(torch.tensor([[20000 / 32768]]))[0, 0]]
+    assert surprise[500] < surprise[100] - 2

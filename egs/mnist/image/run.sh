@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Images of digits, learned from MNIST.
+cd "$(dirname "$0")" || exit
+
+prepare=(speechgen image prepare mnist)
+
+. ../../../recipes/image.sh

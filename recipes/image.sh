@@ -1,0 +1,51 @@
+# Images of labels: from a corpus to a packed generator with its scores. run.sh says how the corpus is prepared.
+
+. "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
+
+option corpus "" "folder of the images" path
+option config conf/image.yaml "experiment to train" path
+option tokenizer vae "what makes the units: conf/tokenizer/NAME.yaml, or none for pixels"
+option set "" "config keys to override, e.g. 'training.steps=100 model.layers=2'"
+option side 28 "pixels of each side" number
+option each 100 "images of each label to generate and score" number
+option guidance 1.5 "how strongly to keep to the label"
+option name "" "what the packed model is called (else: as its experiment)"
+option licence "" "licence of the packed weights, which the images allow"
+parse_options "$@"
+
+exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
+read -ra overrides <<< "$set"
+units=()
+[[ $tokenizer == none ]] || units=(--set="tokenizer=$expdir/tokenizer/$tokenizer")
+
+step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to data -- \
+  "${prepare[@]}" ${corpus:+--corpus "$corpus"} --out data
+
+step 2 dump "data/ -> dump/: images at one size" from data to dump/train dump/dev dump/test -- \
+  speechgen dump images data/train dump/train --side "$side"
+also -- speechgen dump images data/dev dump/dev --side "$side"
+also -- speechgen dump images data/test dump/test --side "$side"
+
+step 3 train "dump/ -> $exp/: checkpoints, tensorboard; and what judges it, and its tokenizer" \
+  from "$config" conf/scorer conf/tokenizer dump to "$exp/checkpoints" "$exp/config.yaml" "$expdir/classifier/checkpoints" -- \
+  "${launch[@]}" speechgen train conf/scorer/classifier.yaml --exp "$expdir/classifier"
+[[ $tokenizer == none ]] ||
+  also -- "${launch[@]}" speechgen train "conf/tokenizer/$tokenizer.yaml" --exp "$expdir/tokenizer/$tokenizer"
+also -- "${launch[@]}" speechgen train "$config" --exp "$exp" "${units[@]}" "${overrides[@]/#/--set=}"
+
+step 4 generate "$exp/ -> $exp/generate/: images of every label" from "$exp/checkpoints" to "$exp/generate" -- \
+  speechgen image generate-set "$exp" --each "$each" --guidance "$guidance" --out "$exp/generate"
+
+step 5 score "$exp/generate/ -> RESULTS.md" \
+  from "$exp/generate/generate.json" "$expdir/classifier/checkpoints" dump/test to "$exp/generate/report.json" RESULTS.md -- \
+  speechgen image score "$exp/generate" --test dump/test --classifier "$expdir/classifier" --model "$exp" \
+  --results RESULTS.md
+
+step 6 pack "$exp/ -> $exp/packed/: config, weights, card" \
+  from "$exp/checkpoints" "$exp/generate/report.json" to "$exp/packed" -- \
+  speechgen pack "$exp" --out "$exp/packed" --name "${name:-$(basename "$exp")}" --licence "$licence"
+
+step 7 demo "images of every label -> $exp/demo.png" from "$exp/packed" to "$exp/demo.png" -- \
+  speechgen image generate "$exp/packed" --count 8 --guidance "$guidance" -o "$exp/demo.png"
+
+run_steps "$exp"

@@ -1,0 +1,115 @@
+"""Verbs on images: prepare, generate, generate-set, score."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Make images of labels, in any order and with any head; measure them.")
+
+Model = Annotated[str, typer.Argument(help="Name or folder of a generator of images.")]
+Guidance = Annotated[float, typer.Option(help="How strongly to keep to the label; 1 is as learned.")]
+Temperature = Annotated[float, typer.Option(min=0, help="How lively to draw.")]
+Steps = Annotated[int | None, typer.Option(help="Steps of a flow or diffusion.")]
+Solver = Annotated[str | None, typer.Option(help="euler or midpoint for a flow, ddim or ddpm for a diffusion.")]
+OrderSteps = Annotated[int | None, typer.Option("--order_steps", help="Steps of the masked order.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")]
+
+
+@app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(help="digits (scikit-learn's, 8 x 8 pixels) or mnist.")],
+    corpus: Annotated[Path | None, typer.Option(help="Folder that holds mnist.npz.")] = None,
+    out: Annotated[Path, typer.Option(help="Where train, dev and test are written.")] = Path("data"),
+) -> None:
+    """Write the train, dev and test images of a corpus.
+
+    Example: speechgen image prepare mnist --corpus /corpora/mnist --out data
+    """
+    from speechgen.data.images import prepare_images
+
+    for split, images in prepare_images(name, corpus).items():
+        images.write(out / split)
+        height, width = images.pixels.shape[1:3]
+        typer.echo(f"{out / split}: {len(images)} images of {width} x {height} pixels, {len(images.names)} labels")
+
+
+@app.command()
+def generate(
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .png to write.")],
+    label: Annotated[list[str] | None, typer.Option(help="What to draw; again for more; else every label.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=100, help="Images of each label.")] = 8,
+    guidance: Guidance = 1.0,
+    temperature: Temperature = 1.0,
+    steps: Steps = None,
+    solver: Solver = None,
+    order_steps: OrderSteps = None,
+    seed: Seed = 0,
+) -> None:
+    """Draw a sheet of images, a column for each label.
+
+    Example: speechgen image generate exp/image --label 3 --label 7 --count 4 -o sevens.png
+    """
+    import torch
+
+    from speechgen.errors import UserError
+    from speechgen.evaluation.images import load_generator, write_png
+    from speechgen.models.draw import Drawing, draw_images
+    from speechgen.training.images import sheet
+
+    if out.suffix.lower() != ".png" or not out.resolve().parent.is_dir():
+        raise UserError(f"{out}: name a .png in a folder that exists")
+    network = load_generator(model)
+    names = label or network.config.labels
+    labels = network.label_ids(names).repeat(count)
+    drawing = Drawing(guidance, temperature, steps, solver, order_steps)
+    images = draw_images(network, labels, drawing, torch.Generator().manual_seed(seed))
+    write_png(out, sheet(images, len(names)))
+    typer.echo(f"{out}: {len(labels)} images of {', '.join(names)}, seed {seed}")
+
+
+@app.command("generate-set")
+def generate_set(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="Folder for the images, a sheet of some of them, and notes.")],
+    each: Annotated[int, typer.Option(min=1, help="Images of each label.")] = 100,
+    guidance: Guidance = 1.0,
+    temperature: Temperature = 1.0,
+    steps: Steps = None,
+    solver: Solver = None,
+    order_steps: OrderSteps = None,
+    seed: Seed = 0,
+) -> None:
+    """Draw images of every label, to score them.
+
+    Example: speechgen image generate-set exp/image --each 100 --out exp/image/generate
+    """
+    from speechgen.cli.progress import progress_bar
+    from speechgen.evaluation.images import generate_set as make_all
+    from speechgen.models.draw import Drawing
+
+    drawing = Drawing(guidance, temperature, steps, solver, order_steps)
+    with progress_bar("generate", None) as advance:
+        make_all(model, each, out, drawing, seed, advance)
+    typer.echo(f"{out}: {each} images of each label, and sheet.png")
+
+
+@app.command()
+def score(
+    folder: Annotated[Path, typer.Argument(help="Folder that 'image generate-set' wrote.")],
+    test: Annotated[Path, typer.Option(help="Test images at the model's size, from 'speechgen dump images'.")],
+    classifier: Annotated[str, typer.Option(help="Name or folder of the classifier that judges.")],
+    model: Annotated[str, typer.Option(help="The generator, whose tokenizer is scored beside it.")],
+    results: Annotated[Path | None, typer.Option(help="Also write the table to this Markdown file.")] = None,
+) -> None:
+    """Score generated images: read correctly by a classifier, and Frechet distance. Writes report.json, RESULTS.md.
+
+    Example: speechgen image score exp/image/generate --test dump/test --classifier exp/classifier --model exp/image
+    """
+    from speechgen.evaluation.images import images_table, score_set, write_image_results
+
+    report = score_set(folder, test, classifier, model)
+    if results:
+        write_image_results(results, report)
+    typer.echo(images_table(report))

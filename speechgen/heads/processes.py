@@ -1,0 +1,151 @@
+"""Between noise and data: what a network learns to predict on the way, and how its predictions lead from one to other.
+
+The same two processes serve a head, whose network is a small MLP for each unit, and the order that draws all units at
+once, whose network is the whole backbone (``speechgen.orders.joint``).
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from speechgen.heads.sampling import Generators, gaussian
+
+Solver = Literal["euler", "midpoint"]
+Sampler = Literal["ddim", "ddpm"]
+# What the network says of x (..., D) at its call of this number, whose time ``times`` told.
+Predict = Callable[[Tensor, int], Tensor]
+
+
+@dataclass(frozen=True)
+class Noised:
+    """Training examples: ``noisy`` (..., D) at ``time`` (...) in [0, 1], and the ``answer`` (..., D) to predict."""
+
+    noisy: Tensor
+    time: Tensor
+    answer: Tensor
+
+
+class Process(Protocol):
+    """``disturb`` makes examples to learn from; ``walk`` goes from noise to data, calling the network at ``times``."""
+
+    default_steps: int
+    default_solver: str
+
+    def disturb(self, target: Tensor, each: int, generator: torch.Generator | None = None) -> Noised:
+        """Noise targets (..., D); each index of the first ``each`` axes has a time of its own."""
+
+    def times(self, steps: int, solver: str) -> Tensor:
+        """The time of every call of the network, in order."""
+
+    def walk(
+        self,
+        predict: Predict,
+        x: Tensor,
+        steps: int,
+        solver: str,
+        temperature: float = 1.0,
+        generator: Generators = None,
+    ) -> Iterator[Tensor]:
+        """From noise x (..., D) towards data: yields x after each step."""
+
+
+class FlowProcess:
+    """Straight lines from noise (time 0) to data (time 1), along a velocity (Lipman et al. 2023)."""
+
+    default_steps = 8
+    default_solver = "euler"
+
+    def disturb(
+        self, target: Tensor, each: int, generator: torch.Generator | None = None, noise: Tensor | None = None
+    ) -> Noised:
+        """Times are sigmoid(normal), so that the middle of the path, where the work is, is seen most (Esser et al.
+        2024, section 3.1). ``noise`` like the target: the other end of each path, where it is not to be drawn.
+        """
+        time = torch.randn(target.shape[:each], generator=generator, device=target.device).sigmoid()
+        if noise is None:
+            noise = torch.randn(target.shape, generator=generator, device=target.device)
+        return Noised(torch.lerp(noise, target, _spread(time, target)), time, target - noise)
+
+    def times(self, steps: int, solver: str) -> Tensor:
+        calls = steps * (2 if solver == "midpoint" else 1)
+        return torch.arange(calls) / calls
+
+    def walk(self, predict, x, steps, solver, temperature=1.0, generator=None) -> Iterator[Tensor]:
+        """Euler, or the midpoint rule, which calls the network twice per step. Nothing is drawn on the way."""
+        for step in range(steps):
+            if solver == "euler":
+                x = x + predict(x, step) / steps
+            else:
+                halfway = x + predict(x, 2 * step) / (2 * steps)
+                x = x + predict(halfway, 2 * step + 1) / steps
+            yield x
+
+
+class DiffusionProcess:
+    """Denoising diffusion (Ho et al. 2020): the network predicts the noise at one of ``timesteps`` levels.
+
+    ``schedule``: how the share of the signal falls, "cosine" (Nichol & Dhariwal 2021) or "linear" as in the paper.
+    ``limit``: estimates of the data are kept within so many units of zero, which few steps need (section 3.2 of
+    Saharia et al. 2022); data is expected to have a deviation of about 1.
+    """
+
+    default_steps = 50
+    default_solver = "ddim"
+
+    def __init__(self, timesteps: int = 1000, schedule: Literal["cosine", "linear"] = "cosine", limit: float = 5.0):
+        self.timesteps, self.limit = timesteps, limit
+        if schedule == "linear":  # section 4 of Ho et al., for any number of levels
+            betas = torch.linspace(0.1, 20, timesteps, dtype=torch.float64) / timesteps
+            kept = (1 - betas.clamp(max=0.999)).cumprod(0)
+        else:
+            angles = (torch.arange(timesteps + 1, dtype=torch.float64) / timesteps + 0.008) / 1.008 * math.pi / 2
+            share = angles.cos().square()
+            kept = (share[1:] / share[:-1]).clamp(min=0.001).cumprod(0)
+        # Level 0 is data; alpha-bar in the paper.
+        self.kept = torch.cat([torch.ones(1, dtype=torch.float64), kept])
+
+    def disturb(self, target: Tensor, each: int, generator: torch.Generator | None = None) -> Noised:
+        """Algorithm 1: sqrt(alpha-bar) data + sqrt(1 - alpha-bar) noise; the noise is the answer."""
+        shape, device = target.shape[:each], target.device
+        level = torch.randint(1, self.timesteps + 1, shape, generator=generator, device=device)
+        noise = torch.randn(target.shape, generator=generator, device=device)
+        kept = _spread(self.kept.to(device)[level].to(target.dtype), target)
+        return Noised(kept.sqrt() * target + (1 - kept).sqrt() * noise, level / self.timesteps, noise)
+
+    def times(self, steps: int, solver: str) -> Tensor:
+        return self._levels(steps)[:-1] / self.timesteps
+
+    def walk(self, predict, x, steps, solver, temperature=1.0, generator=None) -> Iterator[Tensor]:
+        """DDPM draws fresh noise at each step (algorithm 2, with the posterior's variance); DDIM none (Song et al.
+        2021, equation 12, of which DDPM is the case of eta 1). Fewer steps than levels skip levels evenly.
+        """
+        levels = self._levels(steps)
+        for call in range(len(levels) - 1):
+            kept, after = self.kept[levels[call]].item(), self.kept[levels[call + 1]].item()
+            data = ((x - (1 - kept) ** 0.5 * predict(x, call)) / kept**0.5).clamp(-self.limit, self.limit)
+            noise = (x - kept**0.5 * data) / (1 - kept) ** 0.5
+            fresh = (1 - after) / (1 - kept) * (1 - kept / after) if solver == "ddpm" else 0.0
+            x = after**0.5 * data + max(0.0, 1 - after - fresh) ** 0.5 * noise
+            if fresh:
+                draw = gaussian(x.shape, generator, like=x)
+                x = x + (fresh * temperature) ** 0.5 * draw
+            yield x
+
+    def _levels(self, steps: int) -> Tensor:
+        """Levels from the noisiest down to data, at most ``steps`` + 1 of them."""
+        return torch.linspace(self.timesteps, 0, min(steps, self.timesteps) + 1).round().long()
+
+
+def check_steps(steps: int) -> None:
+    """Raises ValueError for fewer than one step."""
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, not {steps}")
+
+
+def _spread(time: Tensor, like: Tensor) -> Tensor:
+    """Times (...) with axes of size 1 added, so that they broadcast over a tensor."""
+    return time.view(*time.shape, *(1,) * (like.dim() - time.dim()))

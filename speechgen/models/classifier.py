@@ -1,0 +1,45 @@
+"""A small classifier of images: tells whether a generated one can be read, and lends its features to the Frechet
+distance. It is trained apart from what it judges."""
+
+from typing import Literal
+
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from speechgen.config import Config
+from speechgen.nn.grid import GridEncoder
+
+
+class ImageClassifierConfig(Config):
+    """``features``: numbers that describe an image. The data fills in the ``labels``."""
+
+    kind: Literal["image-classifier"] = "image-classifier"
+    side: int = Field(28, gt=0)
+    channels: int = Field(1, gt=0)
+    width: int = Field(32, gt=0)
+    blocks: int = Field(1, ge=0)
+    strides: tuple[int, ...] = (2, 2)
+    features: int = Field(64, gt=1)
+    dropout: float = Field(0.2, ge=0, lt=1)
+    labels: list[str] = []
+
+
+class ImageClassifier(nn.Module):
+    """Images (B, channels, side, side) in [-1, 1] to logits of labels (B, L)."""
+
+    def __init__(self, config: ImageClassifierConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = GridEncoder(config.channels, config.width, config.features, config.strides, config.blocks)
+        # Means over quarters of the grid, since where a stroke lies matters.
+        self.join = nn.Linear(4 * config.features, config.features)
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(config.features, len(config.labels))
+
+    def features(self, images: Tensor) -> Tensor:
+        """(B, channels, side, side) to what describes them (B, features)."""
+        return F.gelu(self.join(F.adaptive_avg_pool2d(F.gelu(self.encoder(images)), 2).flatten(1)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.output(self.dropout(self.features(images)))

@@ -1,0 +1,66 @@
+"""What stands between images and a generator's backbone: the tokenizer, the order of its units, and their scaling."""
+
+import torch
+from torch import Tensor, nn
+
+from speechgen.errors import UserError
+from speechgen.heads.base import HeadConfig
+from speechgen.orders.base import FROM_THE_LEFT, OrderConfig, build_order, check_triple
+from speechgen.orders.next_scale import enlarged, pyramid
+from speechgen.tokenizers.base import Tokens
+from speechgen.tokenizers.images import ImageTokenizerConfig, build_image_tokenizer
+
+
+class GridUnits(nn.Module):
+    """Units of images in an order. The tokenizer is part of the model and does not learn with it."""
+
+    def __init__(self, tokenizer: ImageTokenizerConfig, order: OrderConfig, head: HeadConfig) -> None:
+        """Raises UserError for a unit, an order and a head that cannot work together."""
+        super().__init__()
+        self.order_config = order
+        self.tokenizer = build_image_tokenizer(tokenizer).requires_grad_(False)
+        books, self.unit_width = self.tokenizer.codebooks, self.tokenizer.unit_width
+        check_triple(books, order, head, tokenizer.bottleneck.scales if self.tokenizer.scaled else ())
+        if order.kind == "next_scale" and order.scales[-1] != self.tokenizer.grid:
+            raise UserError(f"order.scales end at {order.scales[-1]}; the grid's side is {self.tokenizer.grid}")
+        self.order = build_order(order, books, self.tokenizer.codebook_size)
+        self.register_buffer("mean", torch.zeros(0 if books else self.unit_width, 1))
+        self.register_buffer("deviation", torch.ones(0 if books else self.unit_width, 1))
+
+    @property
+    def positions(self) -> int:
+        """How many positions the backbone sees."""
+        if self.order_config.kind == "next_scale":
+            return self.order.length
+        units = self.tokenizer.grid**2
+        return self.order.steps(units) if self.order_config.kind in FROM_THE_LEFT else units
+
+    @torch.no_grad()
+    def units_of(self, images: Tensor) -> Tensor:
+        """Images (B, C, side, side) to codes (B, K, S) or latents (B, D, S) as the tokenizer makes them."""
+        values = self.tokenizer.encode(images).values
+        if self.order_config.kind == "next_scale" and not self.tokenizer.codebooks:
+            return self.order.join(pyramid(values, self.order.scales))
+        return values.flatten(2)
+
+    @torch.no_grad()
+    def images_of(self, units: Tensor) -> Tensor:
+        """Units (B, K | D, S) to images in [-1, 1]."""
+        if self.tokenizer.scaled:
+            return self.tokenizer.decode(Tokens(units, "discrete")).clamp(-1, 1)
+        if self.order_config.kind == "next_scale":
+            units = self.order.split(units)[-1].flatten(2)
+        grid = units.unflatten(2, (self.tokenizer.grid, self.tokenizer.grid))
+        kind = "discrete" if self.tokenizer.codebooks else "continuous"
+        return self.tokenizer.decode(Tokens(grid, kind)).clamp(-1, 1)
+
+    @torch.no_grad()
+    def measure(self, units: Tensor) -> None:
+        """Let continuous units (N, D, S) have mean 0 and deviation 1 in each channel from now on."""
+        if not self.tokenizer.codebooks:
+            self.mean.copy_(units.mean((0, 2))[:, None])
+            self.deviation.copy_(units.std((0, 2))[:, None].clamp(min=1e-3))
+
+    def canvas(self, scales: list[Tensor], side: int) -> Tensor:
+        """What the next scale is shown of those before it: (B, C, side, side)."""
+        return self.tokenizer.bottleneck.canvas(scales, side) if self.tokenizer.codebooks else enlarged(scales, side)

@@ -1,0 +1,106 @@
+"""Image codec: grids of codes or latents, by the quantizers of the audio codec between convolutions over the grid.
+
+One codebook of ``rvq`` is a VQ-VAE (van den Oord et al. 2017), more are its residual kin; ``fsq`` with levels of two
+is lookup-free quantisation (Yu et al. 2024); ``vae`` makes the continuous latents of latent diffusion. With ``scales``
+the codes are those of VAR.
+"""
+
+from math import prod
+from typing import Annotated, Literal, Self
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from speechgen.config import Config
+from speechgen.nn.grid import GridDecoder, GridEncoder, over_sequence
+from speechgen.tokenizers.base import Tokens
+from speechgen.tokenizers.bottleneck import Quantized
+from speechgen.tokenizers.codec import build_bottleneck
+from speechgen.tokenizers.fsq import FSQConfig
+from speechgen.tokenizers.pixels import Pixels, PixelsConfig
+from speechgen.tokenizers.rvq import RVQConfig
+from speechgen.tokenizers.scales import ScaleQuantizer, ScalesConfig
+from speechgen.tokenizers.vae import VAEConfig
+
+
+class ImageCodecConfig(Config):
+    """``strides``: of the encoder's convolutions; an image of ``side`` pixels becomes a grid of side / their product.
+    ``latent``: channels between encoder and bottleneck."""
+
+    kind: Literal["image-codec"] = "image-codec"
+    side: int = Field(28, gt=0)
+    channels: int = Field(1, gt=0)
+    width: int = Field(48, gt=0)
+    blocks: int = Field(1, ge=0)
+    strides: tuple[Annotated[int, Field(ge=1)], ...] = (2, 2)
+    latent: int = Field(16, gt=0)
+    bottleneck: RVQConfig | FSQConfig | VAEConfig | ScalesConfig = Field(RVQConfig(codebooks=1), discriminator="kind")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.side % prod(self.strides):
+            raise ValueError(f"strides {self.strides} do not divide the side of {self.side} pixels")
+        if self.bottleneck.kind == "scales" and self.bottleneck.scales[-1] != self.side // prod(self.strides):
+            raise ValueError(f"scales end at {self.bottleneck.scales[-1]}, the grid's side is not that")
+        return self
+
+
+class ImageCodec(nn.Module):
+    """Images (B, channels, side, side) in [-1, 1] to codes (B, K, H, W), latents (B, latent, H, W), or, with scales,
+    codes of all scales (B, 1, S); and back."""
+
+    def __init__(self, config: ImageCodecConfig) -> None:
+        super().__init__()
+        self.config = config
+        sizes = (config.strides, config.blocks)
+        self.encoder = GridEncoder(config.channels, config.width, config.latent, *sizes)
+        self.decoder = GridDecoder(config.latent, config.width, config.channels, *sizes)
+        self.scaled = config.bottleneck.kind == "scales"
+        self.bottleneck = (
+            ScaleQuantizer(config.latent, config.bottleneck)
+            if self.scaled
+            else build_bottleneck(config.bottleneck, config.latent)
+        )
+        self.codebooks = self.bottleneck.codebooks
+        self.codebook_size = self.bottleneck.codebook_size if self.codebooks else 0
+        self.unit_width, self.grid = config.latent, config.side // prod(config.strides)
+
+    def forward(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Quantized]:
+        """Training: reconstructions, and what the bottleneck did."""
+        latents = self.encoder(images)
+        if self.scaled:
+            quantized = self.bottleneck(latents, generator)
+            return self.decoder(quantized.values), quantized
+        sequence, sides = over_sequence(latents)
+        quantized = self.bottleneck(sequence, generator)
+        return self.decoder(quantized.values.unflatten(2, sides)), quantized
+
+    def losses(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        """Mean absolute and mean squared error, and the bottleneck's losses; facts of each."""
+        made, quantized = self(images, generator)
+        parts = {"absolute": F.l1_loss(made, images), "squared": F.mse_loss(made, images), **quantized.losses}
+        return sum(parts.values()), {**{name: part.item() for name, part in parts.items()}, **quantized.facts}
+
+    def encode(self, images: Tensor) -> Tokens:
+        latents = self.encoder(images)
+        if self.scaled:
+            return Tokens(self.bottleneck.encode(latents), "discrete")
+        sequence, sides = over_sequence(latents)
+        kind = "discrete" if self.codebooks else "continuous"
+        return Tokens(self.bottleneck.encode(sequence).unflatten(2, sides), kind)
+
+    def decode(self, tokens: Tokens) -> Tensor:
+        if self.scaled:
+            return self.decoder(self.bottleneck.decode(tokens.values))
+        sequence, sides = over_sequence(tokens.values)
+        return self.decoder(self.bottleneck.decode(sequence).unflatten(2, sides))
+
+
+ImageTokenizerConfig = Annotated[PixelsConfig | ImageCodecConfig, Field(discriminator="kind")]
+
+
+def build_image_tokenizer(config: ImageTokenizerConfig) -> Pixels | ImageCodec:
+    """The tokenizer that a config names, with fresh weights."""
+    return Pixels(config) if config.kind == "pixels" else ImageCodec(config)

@@ -1,0 +1,146 @@
+"""Images from the command line: prepare, dump, train, generate, score, pack; every named system; wrong uses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from speechgen.data.images import Images
+from speechgen.models.systems import SYSTEMS
+
+ROOT = Path(__file__).parents[2]
+RECIPE = ROOT / "egs/mini/image"
+FEW = {"steps": 3, "warmup": 1, "log_every": 1}
+TINY = {"width": 16, "layers": 1, "heads": 2}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """dump/ of some digits, and exp/ with the recipe's tokenizers and classifier, hardly trained."""
+    from speechgen.data.images import digits
+    from speechgen.training.experiment import read_experiment, run_experiment
+
+    folder = tmp_path_factory.mktemp("images")
+    for split, images in digits().items():
+        some = Images(images.pixels[:60], images.labels[:60], images.names, images.source)
+        some.write(folder / "dump" / split)
+    for config in [*RECIPE.glob("conf/tokenizer/*.yaml"), *RECIPE.glob("conf/scorer/*.yaml")]:
+        exp = folder / "exp" / config.parent.name / config.stem
+        run_experiment(read_experiment(config, changes(folder)), exp, "cpu")
+    return folder
+
+
+def changes(folder: Path) -> list[str]:
+    sets = [f"data.{split}={folder / 'dump' / split}" for split in ("train", "dev")]
+    return [*sets, *(f"training.{key}={value}" for key, value in FEW.items()), "task.batch=8", "task.shown=4"]
+
+
+def train(folder: Path, name: str, tokenizer: str | None) -> Path:
+    from speechgen.training.experiment import read_experiment, run_experiment
+
+    sizes = [f"model.{key}={value}" for key, value in TINY.items()]
+    chosen = [f"tokenizer={folder / 'exp/tokenizer' / tokenizer}"] if tokenizer else []
+    config = read_experiment(RECIPE / f"conf/{name}.yaml", [*changes(folder), *sizes, *chosen])
+    if not (folder / "exp" / name).exists():
+        run_experiment(config, folder / "exp" / name, "cpu")
+    return folder / "exp" / name
+
+
+IMAGE_SYSTEMS = [system for system in SYSTEMS if "image" in system.config]
+
+
+@pytest.mark.parametrize("system", IMAGE_SYSTEMS, ids=lambda system: system.name)
+def test_every_system_trains_and_samples_from_its_config(system, run, place, tmp_path) -> None:
+    tokenizer = system.train.split("--tokenizer ")[1].split()[0]
+    exp = train(place, Path(system.config).stem, None if tokenizer == "none" else tokenizer)
+    words = system.sample.split()
+    words[words.index(next(word for word in words if "/exp/" in word))] = str(exp)
+    words[-1] = str(tmp_path / words[-1])
+    status, said, error = run(*words[1:])
+    assert status == 0, error
+    assert Path(words[-1]).read_bytes().startswith(b"\x89PNG") and "8 images of 3" in said
+
+
+def test_the_list_says_what_the_configs_say(run, tmp_path) -> None:
+    status, said, _ = run("systems", "--json", tmp_path / "systems.json")
+    listed = json.loads((tmp_path / "systems.json").read_text())
+    assert status == 0 and all(one["name"] in said for one in listed) and len(listed) == len(SYSTEMS)
+    assert set(listed[0]) == {"name", "unit", "order", "head", "config", "train", "sample"}
+    for one in listed:
+        assert (ROOT / one["train"].split()[0]).exists()
+        model = yaml.safe_load((ROOT / one["config"]).read_text())["model"]
+        order, head = model.get("order", "raster"), model.get("head", one["head"])
+        assert (order["kind"] if isinstance(order, dict) else order) == one["order"]
+        assert (head["kind"] if isinstance(head, dict) else head) == one["head"]
+
+
+def test_from_images_to_scores(run, place, tmp_path) -> None:
+    exp = train(place, "maskgit", "vq")
+    assert run("image", "generate-set", exp, "--each", 2, "--guidance", 2, "--out", tmp_path / "generate")[0] == 0
+    assert len(Images.read(tmp_path / "generate/made")) == 20
+    scoring = ("--test", place / "dump/test", "--classifier", place / "exp/scorer/classifier", "--model", exp)
+    status, said, error = run("image", "score", tmp_path / "generate", *scoring, "--results", tmp_path / "RESULTS.md")
+    assert status == 0, error
+    report = json.loads((tmp_path / "generate/report.json").read_text())
+    assert [row["n"] for row in report["images"]] == [30, 30, 20, 30]
+    assert all(0 <= row["accuracy"] <= 1 and row["frechet"] >= 0 for row in report["images"])
+    results = (tmp_path / "RESULTS.md").read_text()
+    assert said.strip() in results and "masked" in results and "digits, 60 images of 10 labels" in results
+    assert run("pack", exp, "--out", tmp_path / "packed")[0] == 0
+    # A packed model holds its tokenizer, and draws the same.
+    for model, out in ((exp, "a.png"), (tmp_path / "packed", "b.png")):
+        assert run("image", "generate", model, "--label", "7", "--seed", 3, "-o", tmp_path / out)[0] == 0
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert "order: masked, head: categorical" in (tmp_path / "packed/README.md").read_text()
+
+
+def test_preparing_and_dumping(run, tmp_path) -> None:
+    status, said, _ = run("image", "prepare", "digits", "--out", tmp_path / "data")
+    assert status == 0 and "1300 images of 8 x 8 pixels, 10 labels" in said
+    assert run("dump", "images", tmp_path / "data/dev", tmp_path / "dump", "--side", 12, "--channels", 3)[0] == 0
+    dumped = Images.read(tmp_path / "dump")
+    assert dumped.pixels.shape == (200, 12, 12, 3) and dumped.names[3] == "3"
+    arrays = {"x_train": np.zeros((5010, 28, 28), np.uint8), "y_train": np.arange(5010) % 10}
+    arrays |= {"x_test": np.zeros((20, 28, 28), np.uint8), "y_test": np.arange(20) % 10}
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    assert run("image", "prepare", "mnist", "--corpus", tmp_path, "--out", tmp_path / "mnist")[0] == 0
+    assert [len(Images.read(tmp_path / "mnist" / split)) for split in ("train", "dev", "test")] == [10, 5000, 20]
+
+
+def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
+    exp = train(place, "maskgit", "vq")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/images.npz").write_bytes(b"PK not a file")
+    out = ("-o", tmp_path / "out.png")
+    for words, line in [
+        (("image", "generate", exp, "--label", "13", *out), "label '13' is not known"),
+        (("image", "generate", exp, "--steps", 3, *out), "draws in one pass"),
+        (("image", "generate", exp, "--order_steps", 0, *out), "at least 1"),
+        (("image", "generate", place / "exp/tokenizer/vq", *out), "is no generator of images"),
+        (("image", "generate", exp, "-o", tmp_path / "out.txt"), "name a .png"),
+        (("image", "prepare", "mnits", "--out", tmp_path / "out"), "did you mean 'mnist'"),
+        (("image", "prepare", "mnist", "--out", tmp_path / "out"), "with --corpus"),
+        (("dump", "images", tmp_path / "broken", tmp_path / "out"), "no readable set of images"),
+        (("dump", "images", tmp_path / "nowhere", tmp_path / "out"), "no such file"),
+        (("dump", "images", place / "dump/dev", tmp_path / "out", "--channels", 2), "1 (grey) or 3 (colours)"),
+        (
+            ("train", RECIPE / "conf/ddpm.yaml", "--exp", tmp_path / "out", *sets(place, "tokenizer.side", 7)),
+            "dump them at its size",
+        ),
+        (
+            ("train", RECIPE / "conf/image.yaml", "--exp", tmp_path / "out", *sets(place, "tokenizer", CODES)),
+            "draws continuous units, but the units are codes",
+        ),
+    ]:
+        status, _, error = run(*words)
+        assert status == 2 and line in error and error.count("\n") == 1, (words, error)
+    assert not (tmp_path / "out.png").exists() and not (tmp_path / "out.txt").exists()
+
+
+CODES = "{kind: pixels, side: 8, levels: 4}"
+
+
+def sets(place: Path, key: str, value) -> list[str]:
+    return [f"--set={one}" for one in [*changes(place), f"model.{key}={value}", "model.width=16"]]
