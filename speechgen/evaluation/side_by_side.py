@@ -3,6 +3,7 @@
 import io
 import os
 from pathlib import Path
+from textwrap import fill
 
 from speechgen.audio.files import read_audio
 from speechgen.audio.pictures import BANDS, LOUD, QUIET, mel_decibel
@@ -10,6 +11,8 @@ from speechgen.errors import UserError, nearest
 from speechgen.evaluation.generate import SUMMARY
 from speechgen.evaluation.logs import read_json
 from speechgen.evaluation.recordings import spread
+
+NAME_WIDTH = 20  # letters of a line beside a row
 
 
 def draw_side_by_side(folder: str | Path, out: str | Path, count: int = 4, only: list[str] | None = None) -> list[str]:
@@ -42,7 +45,9 @@ def draw_side_by_side(folder: str | Path, out: str | Path, count: int = 4, only:
                 extent=extent,
             )  # fmt: skip
             axes.tick_params(labelsize=7)
-            axes.set_title(f"{' '.join(labels.values())}: {system}", fontsize=8)
+        row[0].set_ylabel("\n".join(fill(one, NAME_WIDTH) for one in labels.values()), fontsize=7)
+    for axes, system in zip(grid[0], systems, strict=True):
+        axes.set_title(system, fontsize=8)
     for axes in grid[-1]:
         axes.set_xlabel("seconds", fontsize=8)
     file = io.BytesIO()

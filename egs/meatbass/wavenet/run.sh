@@ -4,7 +4,6 @@ cd "$(dirname "$0")" || exit
 
 prepare=(speechgen data import meatbass)
 demo=(--pitch a2 --articulation pizz --seconds 3 --seed 1)
-sample_rate=8000
 licence=CC0-1.0
 name=bass-wavenet # as the package ships it
 
