@@ -41,9 +41,9 @@ $(INSTALLED): setup.cfg pyproject.toml
 	  { echo 'make: no virtual environment; on Debian: apt-get install python3-venv' >&2; rm -rf .venv; exit 2; }
 	@echo 'Installing into .venv: some minutes, about 6 GB (PyTorch brings its CUDA libraries along).'
 	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet --editable '.[eval,g2p,export,dev]' || \
+	@$(BIN)/python -m pip install --quiet --editable '.[eval,g2p,export,lora,dev]' || \
 	  { echo 'make: trying without the extra [eval]: pesq and webrtcvad want a C compiler and Python.h (see speechgen doctor)' >&2; \
-	    $(BIN)/python -m pip install --quiet --editable '.[g2p,export,dev]'; }
+	    $(BIN)/python -m pip install --quiet --editable '.[g2p,export,lora,dev]'; }
 	@touch $@
 
 clean:

@@ -18,8 +18,8 @@ def import_(
         str,
         typer.Argument(
             help="speechocean762, kathleen, kerstin, starter (these three), fsdd, meatbass, esc10 or sounds (starter "
-            "and these two); kaldi (train/ dev/ test/), folder (a.wav beside a.txt), recordings (without texts) or "
-            "manifest (Lhotse) for your own."
+            "and these two); kaldi (train/ dev/ test/), folder (with a table of texts, or a.wav beside a.txt), "
+            "recordings (without texts) or manifest (Lhotse) for your own."
         ),
     ],
     corpus: Annotated[Path, typer.Option(help="Folder of the corpus; for starter the folder that holds all three.")],
@@ -36,6 +36,7 @@ def import_(
     """
     from speechgen.data.corpora import CORPORA, OWN, prepare
     from speechgen.data.manifests import read_manifests
+    from speechgen.data.own import without_text
     from speechgen.errors import UserError, nearest
 
     if name == "manifest":
@@ -46,6 +47,63 @@ def import_(
     else:
         raise UserError(f"no corpus named {name!r}{nearest(name, [*CORPORA, *OWN, 'manifest'])}")
     _tell(directories)
+    if name == "folder" and (silent := without_text(corpus)):
+        typer.echo(f"{corpus}: {silent} recordings have no text yet and are left out; add texts and run this again")
+
+
+@app.command()
+def transcripts(
+    corpus: Annotated[Path, typer.Argument(help="Folder of recordings.")],
+    draft: Annotated[
+        str | None,
+        typer.Option(help="Let this recogniser write a first version: pocketsphinx, a listener or whisper:FOLDER."),
+    ] = None,
+) -> None:
+    """Begin, or add to, the table transcripts.tsv in a folder of recordings, for you to fill in or correct.
+
+    Texts that are there stay. Recordings without one are left out by 'data import folder' until they have it.
+
+    Example: speechgen data transcripts ~/my_voice --draft whisper:whisper-small
+    """
+    from speechgen.audio.files import read_audio
+    from speechgen.cli.progress import progress_bar
+    from speechgen.data.own import list_recordings
+    from speechgen.data.transcripts import TRANSCRIPTS, write_transcripts
+    from speechgen.errors import UserError
+
+    if not corpus.is_dir():
+        raise UserError(f"{corpus}: no such folder; give the folder of your recordings")
+    paths = list_recordings(corpus)
+    if draft is None:
+        new, empty = write_transcripts(corpus, paths)
+    else:
+        from speechgen.evaluation.recognisers import load_recogniser
+
+        recogniser = load_recogniser(draft)
+        with progress_bar("listen", None) as advance:
+
+            def hear(path: Path) -> str:
+                advance()
+                return recogniser.transcribe(*read_audio(path))
+
+            new, empty = write_transcripts(corpus, paths, hear)
+    typer.echo(f"{corpus / TRANSCRIPTS}: {len(paths)} recordings, {new} of them new, {empty} without a text")
+
+
+@app.command()
+def combine(
+    out: Annotated[Path, typer.Argument(help="Data directory to write.")],
+    data_dirs: Annotated[list[Path], typer.Argument(help="Data directories to join.")],
+) -> None:
+    """Join data directories into one, as Kaldi's combine_data.sh does.
+
+    Example: speechgen data combine data/judged data/test others/test
+    """
+    from speechgen.data.kaldi import DataDir
+    from speechgen.data.kaldi import combine as join
+
+    joined = join([DataDir.read(one) for one in data_dirs], out)
+    _tell({out: joined})
 
 
 @app.command()

@@ -91,7 +91,7 @@ def packages() -> Iterator[Finding]:
 def extras() -> Iterator[Finding]:
     """The optional sets of packages."""
     g2p = "phonemes and the mini corpus; GPL-3"
-    purposes = {"eval": "metrics", "g2p": g2p, "export": "codecs as ONNX", "dev": "tests"}
+    purposes = {"eval": "metrics", "g2p": g2p, "export": "codecs as ONNX", "lora": "adapters", "dev": "tests"}
     for extra, purpose in purposes.items():
         wrong = unmet(extra)
         advice = f"pip install 'speechgen[{extra}]' ({', '.join(wrong)})" if wrong else ""

@@ -1,4 +1,4 @@
-"""Verbs that judge a voice: generate, score, hard-list."""
+"""Verbs that judge a voice: generate, score, eval, hard-list."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,20 +8,43 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="Say a test set, and measure how well it was said.")
 
 
+Model = Annotated[str, typer.Argument(help="Name or folder of a TTS.")]
+TestSet = Annotated[Path, typer.Argument(help="Kaldi data directory of the test set.")]
+Out = Annotated[Path, typer.Option(help="Folder for the speech and the resynthesis of the recordings.")]
+Corpora = Annotated[str, typer.Option(help="Only these corpora (what speaker ids begin with), with commas.")]
+PerSpeaker = Annotated[
+    int, typer.Option("--per_speaker", min=1, help="Utterances of each speaker, in corpora of more than 10.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most so many utterances, spread over all.")]
+Steps = Annotated[int, typer.Option(min=1, help="Steps of the flow for each frame.")]
+Guidance = Annotated[float, typer.Option(min=0, help="How strongly text and voice steer; 1: plainly.")]
+Temperature = Annotated[float, typer.Option(min=0, help="Scale of the noise.")]
+Seed = Annotated[int, typer.Option(help="Of all draws.")]
+Results = Annotated[Path | None, typer.Option(help="Also write the tables to this Markdown file.")]
+Ears = Annotated[
+    str | None, typer.Option(help="Name or folder of the listener for character errors; else the model's own.")
+]
+Jobs = Annotated[int, typer.Option("--nj", min=1, help="Processes.")]
+TimeLimit = Annotated[
+    float, typer.Option("--time_limit", min=0.1, help="Seconds for one sentence; then it has failed.")
+]
+Whisper = Annotated[
+    Path | None, typer.Option(help="Folder that transformers saved Whisper in: it listens, too. Nothing is fetched.")
+]
+
+
 @app.command()
 def generate(
-    model: Annotated[str, typer.Argument(help="Name or folder of a TTS.")],
-    data_dir: Annotated[Path, typer.Argument(help="Kaldi data directory of the test set.")],
-    out: Annotated[Path, typer.Option(help="Folder for the speech and the resynthesis of the recordings.")],
-    corpora: Annotated[str, typer.Option(help="Only these corpora (what speaker ids begin with), with commas.")] = "",
-    per_speaker: Annotated[
-        int, typer.Option("--per_speaker", min=1, help="Utterances of each speaker, in corpora of more than 10.")
-    ] = 2,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many utterances, spread over all.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the flow for each frame.")] = 8,
-    guidance: Annotated[float, typer.Option(min=0, help="How strongly text and voice steer; 1: plainly.")] = 1.5,
-    temperature: Annotated[float, typer.Option(min=0, help="Scale of the noise.")] = 0.7,
-    seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
+    model: Model,
+    data_dir: TestSet,
+    out: Out,
+    corpora: Corpora = "",
+    per_speaker: PerSpeaker = 2,
+    limit: Limit = None,
+    steps: Steps = 8,
+    guidance: Guidance = 1.5,
+    temperature: Temperature = 0.7,
+    seed: Seed = 0,
 ) -> None:
     """Say the test sentences in their speakers' voices; goes on where it was stopped.
 
@@ -114,30 +137,86 @@ def hard_list(
 @app.command()
 def score(
     folder: Annotated[Path, typer.Argument(help="Folder that 'tts generate' wrote.")],
-    results: Annotated[Path | None, typer.Option(help="Also write the tables to this Markdown file.")] = None,
-    listener: Annotated[
-        str | None, typer.Option(help="Name or folder of the listener for character errors; else the model's own.")
+    results: Results = None,
+    listener: Ears = None,
+    nj: Jobs = 1,
+    time_limit: TimeLimit = 600.0,
+    whisper: Whisper = None,
+    before: Annotated[
+        Path | None,
+        typer.Option(help="Folder in which the model that training started from said the same: what changed is told."),
     ] = None,
-    nj: Annotated[int, typer.Option("--nj", min=1, help="Processes.")] = 1,
-    time_limit: Annotated[
-        float, typer.Option("--time_limit", min=0.1, help="Seconds for one sentence; then it has failed.")
-    ] = 600.0,
 ) -> None:
-    """Score what was said: errors of recognisers, speaker similarity, DNSMOS, speed; report.json and RESULTS.md.
+    """Score what was said: errors of recognisers, similarity to the speaker and to others, DNSMOS, F0, lengths,
+    failures, speed; report.html to listen to (worst first), report.json, report.csv and RESULTS.md.
+
+    The recordings and what the codec alone makes of them are scored beside it.
 
     Example: speechgen tts score exp/tts/generate --results RESULTS.md
     """
     from speechgen.cli.progress import progress_bar
+    from speechgen.evaluation.generate import SUMMARY
+    from speechgen.evaluation.logs import read_json, write_json
     from speechgen.evaluation.score import REPORT
     from speechgen.evaluation.tts import read_list
+    from speechgen.evaluation.tts_page import write_tts_csv, write_tts_html
+    from speechgen.evaluation.tts_report import changes
     from speechgen.evaluation.tts_results import write_tts_results
     from speechgen.evaluation.tts_score import score_speech
 
     with progress_bar("score", len(read_list(folder))) as advance:
-        report = score_speech(folder, listener, nj, on_utterance=advance, time_limit=time_limit)
+        report = score_speech(folder, listener, nj, on_utterance=advance, time_limit=time_limit, whisper=whisper)
+    if before:
+        ears = listener or read_json(folder / SUMMARY)["listener"]
+        with progress_bar("score before", len(read_list(before))) as advance:
+            older = score_speech(before, ears, nj, on_utterance=advance, time_limit=time_limit, whisper=whisper)
+        report["before"] = {"model": older["facts"]["model"], "changes": changes(older, report)}
+        write_json(folder / REPORT, report)
+    write_tts_csv(folder, report)
+    page = write_tts_html(folder, report)
     if results:
         write_tts_results(results, report)
     for target in report["targets"]:
         wanted = f"{target['bound']} {target['target']:g}: {'met' if target['met'] else 'missed'}"
         typer.echo(f"{target['what']}: {target['measured']['mean']:.2f} ({wanted})")
-    typer.echo(f"{folder / REPORT}: {report['n']} scored, {report['failed']} failed")
+    for line in report.get("before", {}).get("changes", []):
+        if change := line["sim"]["difference"]:
+            low, high = change["ci95"]
+            typer.echo(f"{line['name']}: SIM own {change['mean']:+.3f} ({low:+.3f} to {high:+.3f}) after training")
+    typer.echo(f"{page}: {report['n']} scored, {report['failed']} failed")
+
+
+@app.command("eval")
+def evaluate(
+    model: Model,
+    data_dir: TestSet,
+    out: Out,
+    corpora: Corpora = "",
+    per_speaker: PerSpeaker = 2,
+    limit: Limit = None,
+    steps: Steps = 8,
+    guidance: Guidance = 1.5,
+    temperature: Temperature = 0.7,
+    seed: Seed = 0,
+    results: Results = None,
+    listener: Ears = None,
+    nj: Jobs = 1,
+    time_limit: TimeLimit = 600.0,
+    whisper: Whisper = None,
+) -> None:
+    """Generate and score in one go: report.html with audio, worst first, and report.json to go on with.
+
+    Example: speechgen tts eval starter-tts data/test --limit 40 --out report
+    """
+    from speechgen.evaluation.metrics import require_evaluation
+    from speechgen.evaluation.recognisers import WHISPER, load_recogniser
+    from speechgen.evaluation.tts_score import PACKAGES
+
+    # What is missing is said now, and not after an hour of generation.
+    for package in PACKAGES:
+        require_evaluation(package)
+    for name in (listener, f"{WHISPER}{whisper}" if whisper else None):
+        if name:
+            load_recogniser(name)
+    generate(model, data_dir, out, corpora, per_speaker, limit, steps, guidance, temperature, seed)
+    score(out, results, listener, nj, time_limit, whisper)

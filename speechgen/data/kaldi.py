@@ -94,6 +94,18 @@ class DataDir:
                 write_table(temporary / name, table)
 
 
+def combine(directories: list[DataDir], out: str | Path) -> DataDir:
+    """Write ``out`` with the utterances of all; raises UserError when an utterance is in two of them."""
+    joined: dict[str, Utterance] = {}
+    for utterance in (one for directory in directories for one in directory.utterances):
+        if utterance.id in joined:
+            raise UserError(f"{out}: utterance {utterance.id} is in two of the directories; leave one of them out")
+        joined[utterance.id] = utterance
+    together = DataDir(sorted(joined.values(), key=lambda one: c_order(one.id)), _absolute(out).parent)
+    together.write(out)
+    return together
+
+
 def scan(
     directory: str | Path,
     corpus: str | Path | None = None,

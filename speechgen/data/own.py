@@ -10,6 +10,7 @@ from speechgen.audio.files import AudioError, read_audio_info
 from speechgen.data.kaldi import DataDir, Segment, Utterance
 from speechgen.data.splits import Splits, hold_out
 from speechgen.data.tables import c_order
+from speechgen.data.transcripts import TRANSCRIPTS, Row, find_table, match, read_transcripts
 from speechgen.errors import UserError
 
 SUFFIXES = frozenset(suffix for suffixes in EXTENSIONS.values() for suffix in suffixes)
@@ -31,20 +32,55 @@ def kaldi(corpus: Path, language: str) -> Splits:
 
 
 def folder(corpus: Path, language: str) -> Splits:
-    """Recordings anywhere below ``corpus``, each with its text beside it: a.wav and a.txt.
+    """Recordings anywhere below ``corpus`` with their texts: in one csv or tsv there, or each beside its own (a.txt).
 
-    The folder right below ``corpus`` names the speaker; recordings in ``corpus`` itself are one speaker's.
-    A recording without text gets an empty one, which the checks name, skip and count.
+    The folder right below ``corpus`` names the speaker, unless the table does; recordings in ``corpus`` itself are one
+    speaker's. With a table, recordings that have no text yet are left out until they have (see ``without_text``), and a
+    row without its file becomes an utterance that the checks name. Without one, a recording without text gets an
+    empty one, which the checks name, skip and count.
     """
     found = _recordings_below(corpus, "put each with its text there (a.wav, a.txt)")
-    utterances = [Utterance(id, path, _text_beside(path), speaker, language) for id, (path, speaker) in found.items()]
+    table = find_table(corpus)
+    texts, missing = _texts(corpus, table, found)
+    utterances = []
+    for id, (path, speaker) in found.items():
+        row = texts[path]
+        if row.text or table is None:
+            who = _word(row.speaker) or speaker
+            own_id = id if who == speaker else f"{who}-{id}"
+            utterances.append(Utterance(own_id, path, row.text, who, row.language or language))
     if not any(utterance.text for utterance in utterances):
         path = min(path for path, _ in found.values())
         raise UserError(
-            f"--corpus {corpus}: {path} has no {path.stem}.txt; put each text beside its recording, "
-            "or import 'recordings', which a codec can learn from"
+            f"--corpus {corpus}: {path} has no {path.stem}.txt; put each text beside its recording or all in a table "
+            f"({TRANSCRIPTS}: 'speechgen data transcripts' begins one), or import 'recordings', "
+            "which a codec can learn from"
         )
-    return _complete({"train": utterances})
+    name = _word(corpus.resolve().name)
+    gone = [Utterance(f"{name}-{_word(one)}", corpus / one, "missing", name, language) for one in missing]
+    return _complete({"train": [*utterances, *gone]})
+
+
+def without_text(corpus: Path) -> int:
+    """How many recordings of a folder with a table have no text yet."""
+    table = find_table(corpus)
+    if table is None:
+        return 0
+    texts, _ = _texts(corpus, table, _recordings_below(corpus, ""))
+    return sum(not row.text for row in texts.values())
+
+
+def list_recordings(corpus: Path) -> list[Path]:
+    """Recordings anywhere below a folder; raises UserError when there are none."""
+    return sorted(path for path, _ in _recordings_below(corpus, "put some there (wav, flac, mp3 and so on)").values())
+
+
+def _texts(corpus: Path, table: Path | None, found: dict[str, tuple[Path, str]]) -> tuple[dict[Path, Row], list[str]]:
+    """What is said in each recording, from the table or from the text beside it; and rows without a recording."""
+    paths = [path for path, _ in found.values()]
+    rows, missing = match(read_transcripts(table), corpus, paths) if table else ({}, [])
+    beside = {path: Row(_text_beside(path)) for path in paths if path not in rows or not rows[path].text}
+    return {**rows, **beside}, missing
 
 
 def recordings(corpus: Path, language: str) -> Splits:

@@ -51,7 +51,8 @@ def in_words(facts: dict) -> dict[str, str]:
         words["training data"] = "{}; {} utterances, {} speakers".format(hours, *counts)
     if images := facts.get("images"):
         words["training data"] = f"{images['corpus']}, {images['count']} images of {images['labels']} labels"
-    words["steps"] = f"{facts['step']} of {facts['steps']}"
+    kept = f", the weights after {facts['best_step']} kept" if "best_step" in facts else ""
+    words["steps"] = f"{facts['step']} of {facts['steps']}{kept}"
     words["training time"] = f"{facts['seconds'] / 3600:.2f} h"
     words["trained on"] = facts["machine"]
     if "initial" in facts:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -13,8 +14,9 @@ from speechgen.errors import UserError
 from speechgen.evaluation.metrics import SPEECH_RATE, import_evaluation
 from speechgen.models.listener import BLANK, Listener
 from speechgen.models.load import load
-from speechgen.text.normalise import normalise
+from speechgen.text.normalise import LANGUAGES, normalise
 
+WHISPER = "whisper:"  # before the folder that holds its weights
 PADDING = 0.3  # seconds of silence at both ends; pocketsphinx loses words that begin or end a recording
 
 
@@ -66,13 +68,46 @@ class ListenerRecogniser:
         return "".join(symbols[i] for i in torch.unique_consecutive(best).tolist() if i != BLANK).strip()
 
 
+class Whisper:
+    """Whisper (Radford et al. 2022) from a folder that transformers saved it in; nothing is fetched."""
+
+    def __init__(self, name: str, folder: Path):
+        from transformers import AutoProcessor, WhisperForConditionalGeneration
+
+        self.name, self.languages = name, LANGUAGES
+        if not (folder / "config.json").exists():
+            raise UserError(f"{name}: {folder} holds no config.json; name a folder that transformers saved Whisper in")
+        try:
+            self.processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+            self.model = WhisperForConditionalGeneration.from_pretrained(folder, local_files_only=True).eval()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{name}: cannot be loaded ({' '.join(str(error).split())[:120]})") from None
+
+    @torch.inference_mode()
+    def transcribe(self, wave: Tensor, sample_rate: int) -> str:
+        samples = resample(wave, sample_rate, SPEECH_RATE).numpy()
+        features = self.processor(samples, sampling_rate=SPEECH_RATE, return_tensors="pt").input_features
+        # Greedy, without the retries at higher temperatures that would draw: the same every time.
+        heard = self.model.generate(features, do_sample=False, num_beams=1)
+        return self.processor.batch_decode(heard, skip_special_tokens=True)[0].strip()
+
+
+def knows_words(name: str) -> bool:
+    """Whether a recogniser of this name spells words, or only characters, as a listener does."""
+    return name == PocketSphinx.name or name.startswith(WHISPER)
+
+
 def load_recogniser(name: str) -> Recogniser:
-    """``pocketsphinx``, or a listener by its name or folder; raises UserError for anything else."""
+    """``pocketsphinx``, ``whisper:FOLDER``, or a listener by its name or folder; raises UserError for anything else."""
     if name == PocketSphinx.name:
         return PocketSphinx()
+    if name.startswith(WHISPER):
+        return Whisper(name, Path(name.removeprefix(WHISPER)))
     listener = load(name)
     if not isinstance(listener, Listener):
-        raise UserError(f"{name}: is no listener; give pocketsphinx, or the name or folder of a listener")
+        raise UserError(
+            f"{name}: is no listener; give pocketsphinx, whisper:FOLDER, or the name or folder of a listener"
+        )
     return ListenerRecogniser(name, listener)
 
 

@@ -34,10 +34,10 @@ def write_html(folder: str | Path, report: dict) -> Path:
         m for m in DRIFT_METRICS if any(s["generations"] and any(s["generations"].get(m) or []) for s in systems)
     ]
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    content = environment.from_string(_part("report.html")).render(
+    content = environment.from_string(part("report.html")).render(
         title=f"Codecs on {short_path(report['source'])}",
-        style=_part("report.css"),
-        script=_part("report.js"),
+        style=part("report.css"),
+        script=part("report.js"),
         report=report,
         machine=describe_machine(),
         source=short_path(report["source"]),
@@ -59,7 +59,8 @@ def write_html(folder: str | Path, report: dict) -> Path:
     return folder / HTML
 
 
-def _part(name: str) -> str:
+def part(name: str) -> str:
+    """A template, style or script of a report."""
     return resources.files("speechgen.evaluation").joinpath(name).read_text(encoding="utf-8")
 
 

@@ -31,7 +31,7 @@ def listen(folder: Path, utterance: str, systems: Iterable[str]) -> list[dict]:
         except AudioError:
             continue
         wave = wave[: round(LISTENED_SECONDS * rate)]
-        version["audio"] = _audio(wave, rate)
+        version["audio"] = sound(wave, rate)
         version["spectrogram"] = address("image/png", bare_spectrogram_png(wave, rate))
         if system == "recording":
             reference = wave
@@ -65,11 +65,11 @@ def worst_sounds(
                     wave, rate = read_audio(folder / f"{key}.wav")
                 except AudioError:
                     continue
-                sound = _audio(wave[: round(LISTENED_SECONDS * rate)], rate)
-                size += len(sound)
+                heard_as = sound(wave[: round(LISTENED_SECONDS * rate)], rate)
+                size += len(heard_as)
                 if size > WORST_BYTES:
                     return found
-                found[key] = sound
+                found[key] = heard_as
     return found
 
 
@@ -78,7 +78,8 @@ def address(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _audio(wave: Tensor, sample_rate: int) -> str:
+def sound(wave: Tensor, sample_rate: int) -> str:
+    """A waveform (T,) as an address of FLAC."""
     flac = io.BytesIO()
     soundfile.write(flac, wave.numpy(), sample_rate, format="FLAC", subtype="PCM_16")
     return address("audio/flac", flac.getvalue())

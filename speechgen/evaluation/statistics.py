@@ -37,10 +37,8 @@ def ratio_estimate(parts: Sequence[float], wholes: Sequence[float], seed: int = 
         raise ValueError("no values to average")
     numerator, denominator = np.asarray(parts, dtype=float), np.asarray(wholes, dtype=float)
     generator = np.random.default_rng(seed)
-    drawn = np.empty(DRAWS)
-    for i in range(DRAWS):
-        rows = generator.integers(len(numerator), size=len(numerator))
-        drawn[i] = numerator[rows].sum() / denominator[rows].sum()
+    rows = generator.integers(len(numerator), size=(DRAWS, len(numerator)))
+    drawn = numerator[rows].sum(axis=1) / denominator[rows].sum(axis=1)
     low, high = np.percentile(drawn, LEVELS)
     return Estimate(float(numerator.sum() / denominator.sum()), float(low), float(high))
 

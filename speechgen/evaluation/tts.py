@@ -21,6 +21,7 @@ from speechgen.evaluation.generate import SUMMARY
 from speechgen.evaluation.logs import read_json, write_json, write_text
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.recordings import Recordings, spread
+from speechgen.evaluation.tts_report import corpus_prefix
 from speechgen.models.load import fingerprint
 from speechgen.models.speak import Drawing
 from speechgen.serving.synthesiser import Synthesiser
@@ -29,11 +30,6 @@ LIST, RESYNTHESIS = "list.jsonl", "resynthesis"
 PROMPT_SECONDS = (3.0, 10.0)  # how long a good prompt is
 MANY_SPEAKERS = 10  # a corpus with more of them is represented by a few utterances of each
 LEAST_SECONDS = 0.1
-
-
-def corpus_prefix(speaker: str) -> str:
-    """The corpus that a speaker belongs to: what stands before the first hyphen of the speaker's id."""
-    return speaker.partition("-")[0]
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,26 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from speechgen.evaluation.recognisers import PocketSphinx
+from speechgen.evaluation.recognisers import PocketSphinx, knows_words
 from speechgen.evaluation.statistics import mean_estimate, ratio_estimate
 
 VERSIONS = ("speech", "recording", "resynthesis")
 UNDERSTOOD = 0.5  # error rate of the recordings above which a recogniser's opinion of a corpus says nothing
+SHORTEST, LONGEST = 0.5, 2.0  # times the recording's length: speech outside has lost or repeated something
+MISHEARD, HEARD = 0.5, 0.25  # error rates: of speech that failed, and at most of its recording, else it says nothing
 MOST_WER_RATIO, LEAST_CLOSER, LEAST_X_REAL_TIME = 1.25, 0.8, 3.0  # what a good voice reaches
 
-Scores = dict[str, dict]  # of one utterance: by version its errors by recogniser, dnsmos, sim and sim_other
+Scores = dict[str, dict]  # of one utterance: by version its errors by recogniser, and what JUDGED names
+JUDGED = {
+    "dnsmos": "DNSMOS",
+    "sim": "SIM own",
+    "sim_other": "SIM other",
+    "sim_prompt": "SIM prompt",
+    "first": "own voice first, %",
+    "f0": "F0, Hz",
+    "f0_spread": "F0 spread, semitones",
+    "length": "times as long",
+}
 
 
 def corpus_line(corpus: str, names: list[str], lines: dict[str, dict], scores: dict[str, Scores]) -> dict:
@@ -29,11 +41,85 @@ def corpus_line(corpus: str, names: list[str], lines: dict[str, dict], scores: d
         "closer": closer_to_own(lines, scored),
         **speed(timed),
     }
-    for key in ("dnsmos", "sim", "sim_other"):
+    for key in JUDGED:
         line[key] = {version: _mean(one[version][key] for one in scored.values()) for version in VERSIONS}
+    lost = [1.0] * line["failed"]  # neither said nor scored
+    line["failures"] = {
+        version: _mean([float(bool(problems(one, version))) for one in scored.values()] + lost * (version == "speech"))
+        for version in VERSIONS
+    }
     for recogniser in dict.fromkeys(name for one in scored.values() for name in one["recording"]["errors"]):
         line["recognisers"][recogniser] = error_rates(recogniser, list(scored.values()))
     return line
+
+
+def problems(scores: Scores, version: str) -> list[str]:
+    """Why an utterance's speech (or resynthesis) counts as failed; empty where it does not."""
+    one, recording = scores[version], scores["recording"]
+    found = []
+    if one["dnsmos"] is None:
+        found.append("is silent")
+    if not SHORTEST <= one["length"] <= LONGEST:
+        found.append(f"is {one['length']:.2f} times as long as the recording")
+    for recogniser, counts in one["errors"].items():
+        errors, units = next(iter(_kinds(recogniser).values()))
+        heard = recording["errors"].get(recogniser)
+        rate = counts[errors] / counts[units]
+        if heard and rate > MISHEARD and heard[errors] <= HEARD * heard[units]:
+            found.append(f"{rate:.0%} of the {units} misheard by {recogniser}")
+    return found
+
+
+def utterance_lines(lines: dict[str, dict], scores: dict[str, Scores], failed: dict[str, str]) -> list[dict]:
+    """Every utterance with its scores, the worst first: what failed, then by errors, then by DNSMOS."""
+
+    def badness(line: dict) -> tuple:
+        if not line["scores"]:
+            return (2, 0.0, 0.0)
+        speech = line["scores"]["speech"]
+        rates = [one["character_errors"] / one["characters"] for one in speech["errors"].values()]
+        return bool(line["problems"]), max(rates, default=0.0), -(speech["dnsmos"] or 0.0)
+
+    told = []
+    for name, line in lines.items():
+        one = scores.get(name)
+        told.append(
+            {
+                "utterance": name,
+                **{key: line[key] for key in ("speaker", "language", "text", "prompt")},
+                "problems": problems(one, "speech") if one else [failed.get(name, "was not scored")],
+                "scores": one,
+            }
+        )
+    return sorted(told, key=lambda line: (*badness(line), line["utterance"]), reverse=True)
+
+
+def changes(before: dict, after: dict) -> list[dict]:
+    """By corpus, what a model's training on changed: scores of the same sentences in two reports, paired.
+
+    ``difference`` is after less before, with its interval over the utterances that both have.
+    """
+    older = {line["utterance"]: line["scores"] for line in before["utterances"] if line["scores"]}
+    lines = []
+    for corpus in after["corpora"]:
+        line: dict = {"name": corpus["name"]}
+        for key in ("sim", "sim_prompt", "first", "dnsmos"):
+            pairs = [
+                (older[one["utterance"]]["speech"][key], one["scores"]["speech"][key])
+                for one in after["utterances"]
+                if one["scores"] and one["utterance"] in older and corpus_prefix(one["speaker"]) == corpus["name"]
+            ]
+            pairs = [pair for pair in pairs if None not in pair]
+            sides = {"before": [a for a, _ in pairs], "after": [b for _, b in pairs]}
+            sides["difference"] = [b - a for a, b in pairs]
+            line[key] = {"n": len(pairs), **{side: _mean(values) for side, values in sides.items()}}
+        lines.append(line)
+    return lines
+
+
+def corpus_prefix(speaker: str) -> str:
+    """The corpus that a speaker belongs to: what stands before the first hyphen of the speaker's id."""
+    return speaker.partition("-")[0]
 
 
 def error_rates(recogniser: str, scores: list[Scores]) -> dict:
@@ -73,7 +159,7 @@ def understands(recogniser: str, scores: Iterable[Scores]) -> bool:
 def _kinds(recogniser: str) -> dict[str, tuple[str, str]]:
     """The rates that a recogniser is good for, each with its errors and its units."""
     kinds = {"cer": ("character_errors", "characters")}
-    return {"wer": ("word_errors", "words"), **kinds} if recogniser == PocketSphinx.name else kinds
+    return {"wer": ("word_errors", "words"), **kinds} if knows_words(recogniser) else kinds
 
 
 def closer_to_own(lines: dict[str, dict], scores: dict[str, Scores]) -> dict | None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from speechgen.evaluation.logs import write_text
 from speechgen.evaluation.machine import describe_machine
-from speechgen.evaluation.results import page, short_path, table, with_interval
-from speechgen.evaluation.tts_report import UNDERSTOOD, VERSIONS
+from speechgen.evaluation.results import page, percent, short_path, table, with_interval
+from speechgen.evaluation.tts_report import JUDGED, UNDERSTOOD, VERSIONS
 
 NAMES = {"speech": "speech", "recording": "recordings", "resynthesis": "recordings through the codec"}
 NOTES = (
@@ -16,7 +16,11 @@ NOTES = (
     "layers may have served in training the codec: compare its figures only with one another.",
     "SIM: Resemblyzer cosine with the mean embedding of the speaker's other recordings (own) and with that of a "
     "random other test speaker (other). Closer to own: the share of speakers whose speech is on average more like "
-    "the former. DNSMOS: P.835, overall.",
+    "the former. SIM prompt: with the recording that gave the voice. Own voice first: the share of sentences that are "
+    "more like their own speaker than like any other test speaker. DNSMOS: P.835, overall.",
+    "F0: median of pYIN; spread: its standard deviation. Failed: not said, silent, less than half or more than twice "
+    "as long as the recording, or more than half of it misheard by a recogniser that gets three quarters of the "
+    "recording right.",
     "x real time: seconds of speech per second of compute, one sentence at a time, text and codec included, the "
     "reading of the prompt not. First audio: seconds until the first samples are ready.",
     "Intervals: 95 % bootstrap over utterances (over speakers, for shares of speakers).",
@@ -27,7 +31,9 @@ def write_tts_results(path: str | Path, report: dict) -> None:
     """Write a report on a voice as RESULTS.md; the file appears complete or not at all."""
     parts = [_targets(report["targets"])] if report["targets"] else []
     for corpus in report["corpora"]:
-        parts += [_corpus(corpus), *_excuses(corpus)]
+        parts += [_corpus(corpus), *_excuses(corpus), _delivery(corpus)]
+    if report.get("before"):
+        parts.append(_before(report["before"]))
     parts.append(_speed(report))
     parts += _failures(report["failures"])
     facts = {
@@ -73,6 +79,41 @@ def _corpus(corpus: dict) -> str:
     return f"## {corpus['name']}\n\n{counts}; {corpus['failed']} failed.\n\n{table(header, rows)}"
 
 
+def _delivery(corpus: dict) -> str:
+    """Whose voice it is, how it is spoken, and how often it failed."""
+    keys = {"sim_prompt": 3, "first": 0, "f0": 0, "f0_spread": 1, "length": 2}
+    header = [corpus["name"], *(JUDGED[key] for key in keys), "failed, %"]
+    rows = [
+        [
+            NAMES[version],
+            *(with_interval(percent(corpus[key][version]) if key == "first" else corpus[key][version], digits)
+              for key, digits in keys.items()),
+            with_interval(percent(corpus["failures"][version]), 1),
+        ]
+        for version in VERSIONS
+    ]  # fmt: skip
+    return table(header, rows)
+
+
+def _before(before: dict) -> str:
+    """What the voices gained and lost against the model that training started from."""
+    sides = [(key, side) for key in ("sim", "sim_prompt") for side in ("before", "after")]
+    changed = {"sim": 3, "sim_prompt": 3, "dnsmos": 2}
+    header = ["corpus", "n", *(f"{JUDGED[key]}: {side}" for key, side in sides)]
+    header += [f"{JUDGED[key]}: change" for key in changed]
+    rows = [
+        [
+            line["name"],
+            str(line["sim"]["n"]),
+            *(with_interval(line[key][side], 3) for key, side in sides),
+            *(with_interval(line[key]["difference"], digits) for key, digits in changed.items()),
+        ]
+        for line in before["changes"]
+    ]
+    told = f"The same sentences and prompts, said by {before['model']} before its training went on; changes are paired."
+    return f"## Before and after\n\n{told}\n\n{table(header, rows)}"
+
+
 def _excuses(corpus: dict) -> list[str]:
     """Why a recogniser is missing from a corpus's table."""
     lines = []
@@ -95,7 +136,7 @@ def _speed(report: dict) -> str:
             line["name"],
             str(line["n"]),
             str(line["failed"]),
-            with_interval(_percent(line["closer"]), 0),
+            with_interval(percent(line["closer"]), 0),
             "-" if line["x_real_time"] is None else f"{line['x_real_time']:.2f}",
             "-" if line["first_audio"] is None else f"{1000 * line['first_audio']:.0f}",
         ]
@@ -118,10 +159,6 @@ def _has(rates: dict, kind: str) -> bool:
 
 def _rate(rates: dict, kind: str, version: str) -> str:
     if kind != "ratio":
-        return with_interval(_percent(rates[kind][version]), 1)
+        return with_interval(percent(rates[kind][version]), 1)
     ratio = rates.get("wer_ratio") or rates["cer_ratio"]
     return with_interval(ratio.get(version), 2) if version != "recording" else "1"
-
-
-def _percent(values: dict | None) -> dict | None:
-    return values and {"mean": 100 * values["mean"], "ci95": [100 * bound for bound in values["ci95"]]}

@@ -14,25 +14,37 @@ import numpy as np
 from torch import Tensor
 
 from speechgen.audio.files import AudioError, read_audio
+from speechgen.audio.pitch import pitch_track
 from speechgen.data.kaldi import Utterance
 from speechgen.errors import UserError
 from speechgen.evaluation.generate import SUMMARY
 from speechgen.evaluation.logs import read_json, score_items, stamp_of, write_json
-from speechgen.evaluation.metrics import SPEECH_RATE, Dnsmos, SpeakerSimilarity, Unscorable, require_evaluation
-from speechgen.evaluation.recognisers import PocketSphinx, Recogniser, count_errors, load_recogniser
-from speechgen.evaluation.recordings import Recordings, find_recordings
+from speechgen.evaluation.metrics import (
+    LEAST_VOICED,
+    SPEECH_RATE,
+    Dnsmos,
+    SpeakerSimilarity,
+    Unscorable,
+    require_evaluation,
+)
+from speechgen.evaluation.recognisers import WHISPER, PocketSphinx, Recogniser, count_errors, load_recogniser
+from speechgen.evaluation.recordings import Recordings, find_recordings, spread
 from speechgen.evaluation.score import REPORT
-from speechgen.evaluation.tts import RESYNTHESIS, corpus_prefix, read_list
+from speechgen.evaluation.tts import RESYNTHESIS, read_list
 from speechgen.evaluation.tts_report import (
     VERSIONS,
     Scores,
     closer_to_own,
     corpus_line,
+    corpus_prefix,
     speed,
     targets,
     understands,
+    utterance_lines,
 )
 
+JUDGEMENT = 2  # changes when what is measured does, so that older scores are not taken for whole
+HEARD_OF_SPEAKER = 10  # recordings that stand for the voice of another speaker
 PACKAGES = ("jiwer", "pocketsphinx", "resemblyzer", "speechmos", "onnxruntime")
 
 
@@ -50,13 +62,15 @@ class Heard:
 
 @dataclass(frozen=True)
 class Judged:
-    """One utterance to judge. ``own``: its speaker's other recordings; ``other``: those of a random other speaker."""
+    """One utterance to judge. ``own``: its speaker's other recordings; ``other``: those of a random other speaker;
+    ``prompt``: the recording whose voice it was said in."""
 
     name: str
     folder: Path
     source: str
     own: tuple[str, ...]
     other: tuple[str, ...]
+    prompt: str
     recognisers: tuple[str, ...]
 
     @property
@@ -66,8 +80,8 @@ class Judged:
 
     def stamp(self) -> str:
         recorded = _recordings(self.source).stamp(self.name)
-        voices = zlib.crc32(repr((self.own, self.other)).encode())
-        return f"{stamp_of(*self.audio)}, {recorded}, voices {voices:x}, {' '.join(self.recognisers)}"
+        voices = zlib.crc32(repr((self.own, self.other, self.prompt)).encode())
+        return f"{JUDGEMENT}: {stamp_of(*self.audio)}, {recorded}, voices {voices:x}, {' '.join(self.recognisers)}"
 
 
 def score_speech(
@@ -77,20 +91,21 @@ def score_speech(
     seed: int = 0,
     on_utterance: Callable[[], None] = lambda: None,
     time_limit: float | None = None,
+    whisper: str | Path | None = None,
 ) -> dict:
     """Score what ``speak_all`` made, write DIR/report.json and return it; scores that are already there are kept.
 
-    Pocketsphinx listens to English, and to everything the listener: the one that the model was aligned by, unless
-    another is named. Both hear the recordings first, and the speech only of corpora that they understand; pocketsphinx
-    may take minutes for a clip that it does not. ``seed`` draws the other speaker that each voice is compared with.
-    What takes longer than ``time_limit`` seconds has failed. Raises UserError for nothing to score or a missing package
-    of the extra ``eval``.
+    Pocketsphinx listens to English, to everything the listener: the one that the model was aligned by, unless another
+    is named; and Whisper from the folder ``whisper``, if given. All hear the recordings first, and the speech only of
+    corpora that they understand; pocketsphinx may take minutes for a clip that it does not. ``seed`` draws the other
+    speaker that each voice is compared with. What takes longer than ``time_limit`` seconds has failed. Raises
+    UserError for nothing to score or a missing package of the extra ``eval``.
     """
     folder = Path(folder)
     summary, lines = read_json(folder / SUMMARY), read_list(folder)
     for package in PACKAGES:
         require_evaluation(package)
-    recognisers = (PocketSphinx.name, listener or summary["listener"])
+    recognisers = (PocketSphinx.name, listener or summary["listener"], *([f"{WHISPER}{whisper}"] if whisper else []))
     for name in recognisers:
         load_recogniser(name)  # a wrong name is told now, not by a worker
     recordings = _recordings(summary["source"])
@@ -110,7 +125,11 @@ def score_speech(
     for names in by_corpus.values():
         known = [heard[key] for name in names if (key := f"{name} recording") in heard]
         useful = tuple(name for name in recognisers if understands(name, known))
-        items |= {name: _judged(name, folder, recordings, useful, seed) for name in names if name in said}
+        items |= {
+            name: _judged(name, lines[name]["prompt"], folder, recordings, useful, seed)
+            for name in names
+            if name in said
+        }
     scores, unscorable = score_items(folder, items, judge, jobs, on_utterance, time_limit)
     for name, one in scores.items():
         one["recording"] |= heard.get(f"{name} recording", {"recording": {"errors": {}}})["recording"]
@@ -126,6 +145,7 @@ def score_speech(
         "targets": targets(corpora, together),
         "corpora": corpora,
         "all": together,
+        "utterances": utterance_lines(lines, scores, failed),
         "failures": [{"utterance": name, "reason": reason} for name, reason in failed.items()],
     }
     write_json(folder / REPORT, report)
@@ -139,11 +159,22 @@ def judge(item: Judged) -> Scores | str:
     try:
         speech, rate = read_audio(item.audio[0])
         waves = speech, recordings.read(item.name, rate), read_audio(item.audio[1], rate)[0]
-        voices = {"sim": _voice(item.source, item.own, rate), "sim_other": _voice(item.source, item.other, rate)}
+        voices = {
+            "sim": _voice(item.source, item.own, rate),
+            "sim_other": _voice(item.source, item.other, rate),
+            "sim_prompt": _voice(item.source, (item.prompt,), rate),
+        }
+        others = _other_voices(item.source, utterance.speaker, rate)
         scores: Scores = {}
         for version, wave in zip(VERSIONS, waves, strict=True):
             errors = {} if version == "recording" else _errors(utterance, wave, rate, item.recognisers)
-            scores[version] = {"errors": errors, **_judgements(wave, rate, voices)}
+            length = {"length": len(wave) / len(waves[1])}
+            scores[version] = {
+                "errors": errors,
+                **_judgements(wave, rate, voices, others),
+                **_pitch(wave, rate),
+                **length,
+            }
         return scores
     except UserError as error:  # of its recording, its audio or its text
         return str(error)
@@ -170,7 +201,9 @@ def _errors(utterance: Utterance, wave: Tensor, rate: int, recognisers: tuple[st
     return errors
 
 
-def _judged(name: str, folder: Path, recordings: Recordings, recognisers: tuple[str, ...], seed: int) -> Judged:
+def _judged(
+    name: str, prompt: str, folder: Path, recordings: Recordings, recognisers: tuple[str, ...], seed: int
+) -> Judged:
     by_speaker: dict[str, list[str]] = defaultdict(list)
     for other, utterance in recordings.utterances.items():
         by_speaker[utterance.speaker].append(other)
@@ -180,13 +213,16 @@ def _judged(name: str, folder: Path, recordings: Recordings, recognisers: tuple[
     # Drawn for each utterance by itself, so that it does not hang on which others were said.
     draw = np.random.default_rng([seed, zlib.crc32(name.encode())])
     other = tuple(by_speaker[strangers[draw.integers(len(strangers))]]) if strangers else ()
-    return Judged(name, folder, recordings.source, own, other, recognisers)
+    return Judged(name, folder, recordings.source, own, other, prompt, recognisers)
 
 
-def _judgements(wave: Tensor, rate: int, voices: dict[str, np.ndarray | None]) -> dict[str, float | None]:
-    """DNSMOS and the similarity to each voice; None for what cannot be judged."""
+def _judgements(
+    wave: Tensor, rate: int, voices: dict[str, np.ndarray | None], others: list[np.ndarray]
+) -> dict[str, float | None]:
+    """DNSMOS, the similarity to each voice, and whether the speaker's own is the ``first`` of all (1 or 0); None for
+    what cannot be judged."""
     dnsmos, similarity = _judges()
-    scores: dict[str, float | None] = {"dnsmos": None, **dict.fromkeys(voices)}
+    scores: dict[str, float | None] = {"dnsmos": None, "first": None, **dict.fromkeys(voices)}
     try:
         scores["dnsmos"] = dnsmos(None, wave, rate)
         embedding = similarity.embed(wave, rate)
@@ -194,9 +230,35 @@ def _judgements(wave: Tensor, rate: int, voices: dict[str, np.ndarray | None]) -
         return scores
     for key, voice in voices.items():
         scores[key] = None if voice is None else float(embedding @ voice)
+    if scores["sim"] is not None and others:
+        scores["first"] = float(scores["sim"] > max(float(embedding @ other) for other in others))
     return scores
 
 
+def _pitch(wave: Tensor, rate: int) -> dict[str, float | None]:
+    """The median of F0 in Hz, and its standard deviation in semitones; None where hardly anything is voiced."""
+    track = pitch_track(wave, rate)
+    voiced = track[~np.isnan(track)]
+    if len(voiced) < LEAST_VOICED:
+        return {"f0": None, "f0_spread": None}
+    return {"f0": float(np.median(voiced)), "f0_spread": float(np.std(12 * np.log2(voiced)))}
+
+
+@cache
+def _other_voices(source: str, speaker: str, rate: int) -> list[np.ndarray]:
+    """The voices of all other speakers, each from some of its recordings."""
+    by_speaker: dict[str, dict[str, None]] = defaultdict(dict)
+    for name, utterance in _recordings(source).utterances.items():
+        by_speaker[utterance.speaker][name] = None
+    found = [
+        _voice(source, tuple(spread(names, HEARD_OF_SPEAKER)), rate)
+        for other, names in by_speaker.items()
+        if other != speaker
+    ]
+    return [voice for voice in found if voice is not None]
+
+
+@cache
 def _voice(source: str, names: tuple[str, ...], rate: int) -> np.ndarray | None:
     """The mean direction of the embeddings of recordings, or None where no voice is found in any."""
     found = [embedding for name in names if (embedding := _embedding(source, name, rate)) is not None]

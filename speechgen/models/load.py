@@ -14,13 +14,14 @@ from speechgen.errors import UserError, nearest
 from speechgen.models.classifier import ImageClassifier, ImageClassifierConfig
 from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.models.listener import Listener, ListenerConfig
+from speechgen.models.lora import LoRAConfig, add_lora, merge_lora
 from speechgen.models.tts import TokenTTS, TTSConfig
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.tokenizers.codec import CodecConfig, build_codec
 from speechgen.tokenizers.entropy import FILE, EntropyModel
 from speechgen.tokenizers.foreign import load_foreign
 from speechgen.tokenizers.images import ImageCodec, ImageCodecConfig
-from speechgen.training.checkpoint import list_checkpoints, load_weights
+from speechgen.training.checkpoint import load_weights, weights_of_run
 
 WEIGHTS = "model.safetensors"  # of a larger model the first part; model-2.safetensors and so on hold the rest
 PART_BYTES = 20_000_000
@@ -52,12 +53,16 @@ def load(model: str | Path) -> nn.Module:
         raise UserError(f"{folder / 'config.yaml'}: not plain YAML") from None
     if not isinstance(values, dict):
         raise UserError(f"{folder / 'config.yaml'}: expected 'key: value' lines")
-    if "training" in values:  # a run: its config holds the model's, its newest checkpoint the averaged weights
-        checkpoints = list_checkpoints(folder)
-        if not checkpoints:
+    if "training" in values:  # a run: its config holds the model's
+        weights = weights_of_run(folder)
+        if weights is None:
             raise UserError(f"{folder}: the run has no checkpoint yet")
         module = build(values.get("model", {}), str(folder / "config.yaml"))
-        load_weights(_Averaged(module), checkpoints[-1] / f"{values.get('kind')}-ema.safetensors")
+        if values.get("lora"):
+            add_lora(module, make_config(LoRAConfig, values["lora"], str(folder / "config.yaml")))
+        load_weights(_Averaged(module), weights / f"{values.get('kind')}-ema.safetensors")
+        if values.get("lora"):
+            merge_lora(module)
     else:
         module = build(values, str(folder / "config.yaml"))
         load_weights(module, folder / WEIGHTS, *sorted(folder.glob("model-*.safetensors")))

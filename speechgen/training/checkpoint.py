@@ -12,6 +12,7 @@ from torch import nn
 from speechgen.errors import UserError
 
 KEEP = 2
+BEST = "best"
 
 
 def save_checkpoint(exp: Path, step: int, modules: dict[str, nn.Module], optimisers: dict, extra: dict) -> Path:
@@ -39,6 +40,25 @@ def save_checkpoint(exp: Path, step: int, modules: dict[str, nn.Module], optimis
 def list_checkpoints(exp: Path) -> list[Path]:
     """Finished checkpoints of a run, oldest first; a half-written one is hidden and never listed."""
     return sorted(path for path in (exp / "checkpoints").glob("[0-9]*") if (path / "state.pt").exists())
+
+
+def save_best(exp: Path, averages: dict[str, nn.Module]) -> None:
+    """Write ``exp/best``: the averaged weights whose held-out loss is the lowest so far, for ``speechgen pack``."""
+    partial = exp / f".{BEST}.{os.getpid()}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name, average in averages.items():
+        safetensors.torch.save_file(_contiguous(average.state_dict()), partial / f"{name}-ema.safetensors")
+    shutil.rmtree(exp / BEST, ignore_errors=True)
+    os.replace(partial, exp / BEST)
+
+
+def weights_of_run(exp: Path) -> Path | None:
+    """The folder with the averaged weights that a run is judged by: the best, else the newest; None before any."""
+    checkpoints = list_checkpoints(exp)
+    if not checkpoints:
+        return None
+    return exp / BEST if (exp / BEST).exists() else checkpoints[-1]
 
 
 def load_checkpoint(folder: Path, modules: dict[str, nn.Module], optimisers: dict) -> dict:

@@ -8,7 +8,7 @@ from typing import Literal
 import yaml
 from torch import nn
 
-from speechgen.config import Config, load_config, save_config
+from speechgen.config import Config, load_config, make_config, save_config
 from speechgen.data.images import Images
 from speechgen.data.origins import summarise_corpora
 from speechgen.data.shards import Example, read_shards
@@ -19,6 +19,7 @@ from speechgen.models.classifier import ImageClassifier, ImageClassifierConfig
 from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import load
+from speechgen.models.lora import LoRAConfig, add_lora
 from speechgen.models.tts import TokenTTS, TTSConfig
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.stages.locks import hold
@@ -64,12 +65,16 @@ class CodecExperiment(Config):
 
 
 class TTSExperiment(Config):
+    """``initial``: an experiment, or a model's name or folder, to go on from; what ``model`` does not say is then the
+    initial one's. With ``lora`` only adapters beside its weights are trained."""
+
     kind: Literal["tts"]
     model: TTSConfig = TTSConfig()
     task: TTSTask = TTSTask()
     data: DataConfig
     training: TrainConfig
     initial: Path | None = None
+    lora: LoRAConfig | None = None
 
 
 class WaveNetExperiment(Config):
@@ -194,16 +199,23 @@ def _examples(dump: Path, sample_rate: int) -> list[Example]:
 
 def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task, list[Units]]:
     units, dev = read_units(config.data.train), read_units(config.data.dev)
-    codec = load(config.model.codec)
-    if config.model.unit == "codes":
-        _check_codes(config.model, codec, units[0])
     initial = load(config.initial) if config.initial is not None else None
     if initial is not None and not isinstance(initial, TokenTTS):
         raise UserError(f"initial: {config.initial}: is no TTS")
+    if initial is not None:
+        said = config.model.model_dump(exclude_unset=True)
+        config = config.model_copy(update={"model": make_config(TTSConfig, initial.config.model_dump() | said)})
+    elif config.lora is not None:
+        raise UserError("lora: adapts a model that has learned something; name it with initial:")
+    codec = load(config.model.codec)
+    if config.model.unit == "codes":
+        _check_codes(config.model, codec, units[0])
     model = build_tts(config.model, units, initial)
     config = config.model_copy(update={"model": model.config})
     if config.initial is not None:
         _start_from(model, config.initial)
+    if config.lora is not None:
+        add_lora(model, config.lora)
     return config, TTSTraining(model, config.task, units, dev, codec, config.training.seed), units
 
 

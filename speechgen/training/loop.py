@@ -1,6 +1,7 @@
 """The one visible training loop: every model of the house is trained by ``train`` below."""
 
 import math
+import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
-from pydantic import PositiveInt
+from accelerate.utils import broadcast_object_list, gather_object
+from pydantic import Field, PositiveInt
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -17,9 +18,10 @@ from torch.utils.tensorboard import SummaryWriter
 
 from speechgen.config import Config
 from speechgen.errors import UserError
-from speechgen.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from speechgen.training.checkpoint import BEST, list_checkpoints, load_checkpoint, save_best, save_checkpoint
 from speechgen.training.facts import write_facts
 from speechgen.training.machine import describe_machine
+from speechgen.training.patience import Patience
 
 PATIENCE = 3  # steps in a row without a finite gradient, after which the last checkpoint is taken up again
 MOST_RETURNS = 3  # to checkpoints in a row, without a whole one made since: more of them would not help
@@ -27,7 +29,8 @@ HOPELESS = 5  # steps of a log line, none of which had a finite gradient: more o
 
 
 class TrainConfig(Config):
-    """How weights change: the same keys for every model."""
+    """How weights change: the same keys for every model. ``patience``: evaluations in a row without a lower held-out
+    loss after which training ends, and the weights of the lowest are kept in ``best``; 0: it goes to the last step."""
 
     steps: PositiveInt
     learning_rate: float = 5e-4
@@ -42,15 +45,20 @@ class TrainConfig(Config):
     log_every: PositiveInt = 20
     evaluate_every: PositiveInt = 500
     checkpoint_every: PositiveInt = 250
+    patience: int = Field(0, ge=0)
 
 
 @dataclass
 class Shown:
-    """What an evaluation leaves in tensorboard: numbers, audio {name: (wave (T,), Hz)}, pictures {name: (H, W, 3)}."""
+    """What an evaluation leaves in tensorboard: numbers, audio {name: (wave (T,), Hz)}, pictures {name: (H, W, 3)}.
+
+    ``loss``: the one number that ``training.patience`` watches; None where a task has no such number.
+    """
 
     scalars: dict[str, float] = field(default_factory=dict)
     audio: dict[str, tuple[Tensor, int]] = field(default_factory=dict)
     pictures: dict[str, Any] = field(default_factory=dict)
+    loss: float | None = None
 
 
 class Task(Protocol):
@@ -106,7 +114,7 @@ def train(
     weights = {**players, **{f"{name}-ema": average for name, average in averages.items()}}
 
     # A checkpoint in the folder is continued; weights, optimisers, draws, log and position are as they were.
-    step, window, began = 0, {}, time.monotonic()
+    step, window, began, patience = 0, {}, time.monotonic(), Patience(config.patience)
     if found := list_checkpoints(exp):
         state = load_checkpoint(found[-1], weights, optimisers)
         step, extra = state["step"], state["extra"]
@@ -116,6 +124,9 @@ def train(
         task.load_state(extra["task"])
         window = extra.get("window", {})
         began -= extra.get("seconds", 0.0)
+        patience = Patience(config.patience, **extra.get("patience", {}))
+    if accelerator.is_main_process and not (found and config.patience):
+        shutil.rmtree(exp / BEST, ignore_errors=True)  # of another run
 
     # What a killed run logged after its last checkpoint is superseded.
     writer = SummaryWriter(str(exp / "tensorboard"), purge_step=step + 1) if accelerator.is_main_process else None
@@ -126,8 +137,9 @@ def train(
             writer.flush()
             seconds = time.monotonic() - began
             extra = {"generator": draws, "task": task.state(), "window": window, "seconds": seconds}
-            save_checkpoint(exp, step, weights, optimisers, extra)
+            save_checkpoint(exp, step, weights, optimisers, {**extra, "patience": patience.state()})
             cost = {"step": step, "steps": config.steps, "seconds": round(seconds, 1), "ranks": ranks}
+            cost |= {"best_step": patience.step} if config.patience else {}
             write_facts(exp, {**(about or {}), **cost, "machine": describe_machine(), "torch": torch.__version__})
 
     def spoilt(player: nn.Module) -> bool:
@@ -139,7 +151,7 @@ def train(
     clock = time.monotonic()
     with _progress(accelerator.is_main_process) as progress:
         bar = progress.add_task("train", total=config.steps, completed=step)
-        while step < min(config.steps, until or config.steps):
+        while step < min(config.steps, until or config.steps) and not patience.is_over:
             batch = task.batch(step, rank, ranks)
             batch = batch.to(accelerator.device) if hasattr(batch, "to") else batch
             for name in task.turns(step):
@@ -187,11 +199,18 @@ def train(
                     progress.console.print(_line(step, seconds, means))
                 clock, window = time.monotonic(), {}
             if step % config.evaluate_every == 0 or step == config.steps:
+                loss: float | None = None
                 if writer:
                     shown = task.evaluate({name: average.module for name, average in averages.items()}, generator)
                     _show(writer, shown, step)
                     progress.console.print(_line(step, 0.0, shown.scalars))
-                    clock = time.monotonic()
+                    clock, loss = time.monotonic(), shown.loss
+                if config.patience:  # all ranks stop together
+                    (loss,) = broadcast_object_list([loss])
+                    if loss is None:
+                        raise UserError("training.patience: this kind of model has no held-out loss; set it to 0")
+                    if patience.look(loss, step) and writer:
+                        save_best(exp, averages)
                 for player in players.values():
                     player.train()
             if (step % config.checkpoint_every == 0 and not any(bad.values())) or step == config.steps:

@@ -22,6 +22,7 @@ from speechgen.tokenizers.codec import Codec
 from speechgen.training.loop import Shown
 
 DEV_UTTERANCES = 64
+CLIPS = 3  # dev sentences to hear in tensorboard
 
 
 class TTSTask(Config):
@@ -134,7 +135,8 @@ class TTSTraining:
 
     @torch.no_grad()
     def evaluate(self, models: dict[str, nn.Module], generator: torch.Generator) -> Shown:
-        """The losses on dev with undisturbed history, and one sentence spoken; the draws are the same every time."""
+        """The losses on dev with undisturbed history, and some sentences spoken, to hear beside their recordings as the
+        codec has them; the draws are the same every time."""
         model = models["tts"].eval()
         draw = np.random.default_rng(self.seed)
         fixed = torch.Generator(device=generator.device).manual_seed(self.seed)
@@ -147,11 +149,15 @@ class TTSTraining:
             losses = model.losses(batch.rows, model.embed(batch.rows.values), null, 0.0, fixed)
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + loss.item() / len(groups)
-        shown = Shown(sums)
-        wave = self._spoken(model, self.dev.units[0], draw, fixed)
-        if len(wave) > self.sample_rate // 4:  # an untrained model may stop at once
-            picture = spectrogram_pair(wave, wave, self.sample_rate)
-            shown.audio["spoken"], shown.pictures["spoken"] = (wave, self.sample_rate), picture[: len(picture) // 2]
+        shown = Shown(sums, loss=sum(sums.values()))
+        for number, one in enumerate(self.dev.units[:: max(1, count // CLIPS)][:CLIPS], start=1):
+            wave = self._spoken(model, one, draw, fixed)
+            if len(wave) > self.sample_rate // 4:  # an untrained model may stop at once
+                recorded = self.codec.decode_latents(torch.from_numpy(one.latents).float()[None])[0, 0]
+                shown.audio[f"{number}/spoken"] = wave, self.sample_rate
+                shown.audio[f"{number}/recording"] = recorded, self.sample_rate
+                picture = spectrogram_pair(wave, wave, self.sample_rate)
+                shown.pictures[f"{number}/spoken"] = picture[: len(picture) // 2]
         return shown
 
     def _spoken(self, model: TokenTTS, one: Units, draw: np.random.Generator, generator: torch.Generator) -> Tensor:

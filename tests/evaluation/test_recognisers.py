@@ -5,10 +5,24 @@ from pathlib import Path
 import gradio
 import pytest
 import torch
+from transformers import (
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+    WhisperProcessor,
+    WhisperTokenizer,
+)
 
 from speechgen.audio.files import read_audio
 from speechgen.errors import UserError
-from speechgen.evaluation.recognisers import Errors, PocketSphinx, count_errors, load_recogniser, spoken_words
+from speechgen.evaluation.recognisers import (
+    Errors,
+    PocketSphinx,
+    count_errors,
+    knows_words,
+    load_recogniser,
+    spoken_words,
+)
 
 
 def test_errors_by_hand():
@@ -58,6 +72,29 @@ def test_a_listener_reads_its_characters(tiny_models):
     recogniser = load_recogniser(str(tiny_models / "listener"))
     heard = recogniser.transcribe(torch.randn(16000, generator=torch.Generator().manual_seed(0)), 16000)
     assert set(heard) <= {"a"}
+
+
+def test_whisper_listens_from_a_folder(tmp_path):
+    special = ["<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>"]
+    tokenizer = WhisperTokenizer(vocab={symbol: number for number, symbol in enumerate([*"abcdefgh", *special])})
+    WhisperProcessor(WhisperFeatureExtractor(feature_size=8), tokenizer).save_pretrained(tmp_path / "whisper")
+    sizes = {"d_model": 8, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 1}
+    sizes |= {"decoder_attention_heads": 1, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8, "num_mel_bins": 8}
+    ends = {"bos_token_id": 8, "eos_token_id": 8, "pad_token_id": 8, "decoder_start_token_id": 9}
+    nothing = {"suppress_tokens": None, "begin_suppress_tokens": None}
+    torch.manual_seed(0)
+    config = WhisperConfig(vocab_size=13, max_target_positions=12, **sizes, **ends, **nothing)
+    model = WhisperForConditionalGeneration(config)
+    model.generation_config.max_length = 10
+    model.generation_config.suppress_tokens = list(range(8, 13))  # only letters
+    model.save_pretrained(tmp_path / "whisper")
+    recogniser = load_recogniser(f"whisper:{tmp_path / 'whisper'}")
+    wave = torch.randn(8000, generator=torch.Generator().manual_seed(0))
+    heard = recogniser.transcribe(wave, 16000)
+    assert heard and set(heard) <= set("abcdefgh") and recogniser.transcribe(wave, 16000) == heard
+    assert knows_words(recogniser.name) and not knows_words("listener-16k")
+    with pytest.raises(UserError, match="holds no config.json"):
+        load_recogniser(f"whisper:{tmp_path / 'nowhere'}")
 
 
 def test_what_is_no_recogniser_is_named(tiny_models):

@@ -1,6 +1,9 @@
 """How a voice is scored: error rates and their ratio, closeness to the own speaker, targets, the report."""
 
+import copy
+import csv
 import math
+import re
 import shutil
 
 import pytest
@@ -13,7 +16,7 @@ from speechgen.data.kaldi import DataDir, Utterance
 from speechgen.errors import UserError
 from speechgen.evaluation import tts_report, tts_score
 from speechgen.evaluation.logs import ScoreLog, read_json
-from speechgen.evaluation.tts_report import closer_to_own, error_rates, speed, targets
+from speechgen.evaluation.tts_report import JUDGED, changes, closer_to_own, error_rates, problems, speed, targets
 from speechgen.evaluation.tts_results import write_tts_results
 from speechgen.evaluation.tts_score import score_speech
 
@@ -153,11 +156,15 @@ def report(generated):
 def test_recordings_as_speech_score_as_recordings(report):
     assert report["n"] == 6 and report["failed"] == 0
     for corpus in report["corpora"]:
-        for key in ("sim", "sim_other", "dnsmos"):
+        for key in (*JUDGED, "failures"):
             assert corpus[key]["speech"] == corpus[key]["recording"]
         for rates in corpus["recognisers"].values():
             assert rates["cer"]["speech"] == rates["cer"]["recording"]
     assert report["all"]["closer"]["mean"] == 1.0 and report["all"]["closer"]["n"] == 3
+    north = report["corpora"][0]
+    assert north["first"]["speech"]["mean"] >= 0.5 and north["length"]["speech"]["mean"] == 1.0
+    assert 100 < north["f0"]["speech"]["mean"] < 230  # one has 100 Hz, the other 230
+    assert north["sim_prompt"]["speech"]["mean"] == pytest.approx(north["sim"]["speech"]["mean"])  # two takes each
 
 
 def test_every_corpus_is_reported_alone(report, tiny_models):
@@ -207,6 +214,49 @@ def test_unreadable_speech_is_a_counted_failure(generated, tmp_path):
     report = score_speech(broken)
     assert (report["n"], report["failed"]) == (5, 1)
     assert "is empty" in report["failures"][0]["reason"]
+    worst = report["utterances"][0]
+    assert worst["utterance"] == "south-otto-1" and "is empty" in worst["problems"][0]
+    south = report["corpora"][1]["failures"]
+    assert south["speech"]["mean"] >= 0.5 and south["recording"]["mean"] < 0.5
+
+
+def test_what_has_failed_is_told():
+    scores = counted(1, 1)
+    for version in scores.values():
+        version["length"] = 1.0
+    assert problems(scores, "speech") == []
+    scores["speech"]["length"] = 2.5
+    assert problems(scores, "speech") == ["is 2.50 times as long as the recording"]
+    scores["speech"]["length"] = 1.0
+    scores["speech"]["errors"]["pocketsphinx"]["word_errors"] = 6
+    assert problems(scores, "speech") == ["60% of the words misheard by pocketsphinx"]
+    scores["recording"]["errors"]["pocketsphinx"]["word_errors"] = 3  # which says nothing where it is no better itself
+    assert problems(scores, "speech") == []
+    scores["speech"]["dnsmos"] = None
+    assert problems(scores, "speech") == ["is silent"]
+
+
+def test_sentences_are_sorted_the_worst_first(generated, report, tmp_path):
+    spoilt = tmp_path / "generate"
+    shutil.copytree(generated, spoilt)
+    write_audio(spoilt / "north-bert-1.wav", voice(100, 1, seconds=9.0), RATE)
+    lines = score_speech(spoilt)["utterances"]
+    assert lines[0]["utterance"] == "north-bert-1" and "times as long" in lines[0]["problems"][0]
+    errors = [line["scores"]["speech"]["errors"].values() for line in lines[1:]]
+    rates = [max(one["character_errors"] / one["characters"] for one in heard) for heard in errors]
+    assert len(rates) == 5 and rates == sorted(rates, reverse=True)
+
+
+def test_what_changed_is_paired(report):
+    (north, south) = changes(report, report)
+    assert north["sim"]["n"] == 4 and north["sim"]["difference"] == {"mean": 0.0, "ci95": [0.0, 0.0]}
+    later = copy.deepcopy(report)
+    for line in later["utterances"]:
+        line["scores"]["speech"]["sim"] -= 0.125
+    change = changes(report, later)[0]["sim"]
+    assert change["difference"]["mean"] == pytest.approx(-0.125) and change["before"] == north["sim"]["before"]
+    later["utterances"] = later["utterances"][:1]
+    assert sum(line["sim"]["n"] for line in changes(report, later)) == 1
 
 
 def test_the_page_shows_targets_corpora_and_speed(generated, report, tmp_path):
@@ -218,7 +268,36 @@ def test_the_page_shows_targets_corpora_and_speed(generated, report, tmp_path):
     assert "than to a random other | at least 0.8 | 1.00 (1.00-1.00) | 3 | yes |" in page
     assert "## north\n\n4 sentences of 2 speakers (en); 0 failed." in page
     assert "2 of each speaker in corpora of more than 10 speakers" in page
-    assert "| all | 6 | 0 |" in page
+    assert "| all | 6 | 0 |" in page and "| north | SIM prompt | own voice first, % |" in page
+    table = list(csv.DictReader((generated / "report.csv").open()))
+    assert len(table) == 6 * 3 and [row["sim"] for row in table if row["version"] == "speech"] == [
+        str(line["scores"]["speech"]["sim"]) for line in report["utterances"]
+    ]
+    html = (generated / "report.html").read_text()
+    assert html.count('src="data:audio/flac;base64,') == 6 * 4  # speech, recording, resynthesis and prompt
+    assert not re.search('(src|href)="(?!data:|#)', html) and "worst first" in html
+
+
+def test_before_and_after_stand_beside_each_other(generated, report, tmp_path):
+    now = tmp_path / "generate"
+    shutil.copytree(generated, now)
+    words = ["score", str(now), "--before", str(generated), "--results", str(tmp_path / "RESULTS.md")]
+    done = CliRunner().invoke(verbs.app, words)
+    assert done.exit_code == 0, done.output
+    assert "north: SIM own +0.000 (+0.000 to +0.000) after training" in done.output
+    assert "## Before and after" in (tmp_path / "RESULTS.md").read_text()
+    assert read_json(now / "report.json")["before"]["model"] == "tts"
+    assert 'id="before"' in (now / "report.html").read_text()
+
+
+def test_eval_is_generate_and_score_in_one_go(corpus, tiny_models, tmp_path):
+    words = ["eval", str(tiny_models / "tts"), str(corpus / "test"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(verbs.app, [*words, "--steps", "1", "--limit", "2"])
+    assert done.exit_code == 0, done.output
+    assert "2 sentences said by tts" in done.output and "2 scored, 0 failed" in done.output
+    assert (tmp_path / "out/report.html").exists()
+    done = CliRunner().invoke(verbs.app, [*words, "--whisper", str(tmp_path / "none")])
+    assert isinstance(done.exception, UserError) and "holds no config.json" in str(done.exception)
 
 
 def test_the_page_of_an_understood_corpus_has_its_ratio(report, tmp_path):

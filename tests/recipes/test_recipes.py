@@ -13,7 +13,9 @@ import soundfile
 import typer.main
 
 from speechgen.cli import app
+from speechgen.data.mini import make_mini
 from speechgen.evaluation.ablation import read_ablation
+from speechgen.evaluation.logs import read_json
 from speechgen.models.load import load, unit_fingerprint
 from speechgen.tokenizers.codec import build_codec
 from speechgen.training.experiment import read_experiment
@@ -161,3 +163,35 @@ def test_the_shipped_codec_is_fine_tuned_on_a_folder_of_any_recordings(tmp_path:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     refused = subprocess.run([str(run), *options], env=environment, capture_output=True, text=True, timeout=900)
     assert refused.returncode != 0 and "my_recordings-broken" in refused.stdout + refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", ["tts", "lora"])
+def test_the_shipped_voice_learns_one_of_a_folder_and_is_compared_with_itself(config: str, tmp_path: Path) -> None:
+    if config == "lora":
+        pytest.importorskip("peft")
+    made = make_mini(tmp_path / "mini", 1, 20)
+    mine = tmp_path / "my voice"
+    mine.mkdir()
+    spoken = [utterance for split in made.values() for utterance in split.utterances]
+    for utterance in spoken:
+        shutil.copy(utterance.path, mine / utterance.path.name)
+    rows = [f"{utterance.path.stem}\t{utterance.text}" for utterance in spoken[1:]]  # the text of one comes later
+    (mine / "transcripts.tsv").write_text("\n".join(["file\ttext", *rows]), encoding="utf-8")
+    make_mini(tmp_path / "others", 2, 20, seed=1)
+    run = copy_recipe(ROOT / "egs/custom/tts/run.sh", tmp_path / "a clone")
+    budget = (
+        "training.steps=4 training.evaluate_every=2 training.checkpoint_every=2 training.warmup=1 task.batch_seconds=5"
+    )
+    options = ["--corpus", str(mine), "--others", str(tmp_path / "others/test"), "--config", f"conf/{config}.yaml"]
+    options += ["--nj", "1", "--ngpu", "0", "--set", budget]
+    said = run_recipe(run, *options)
+    assert said.count(": finished in") == len(STAGES) and "1 recordings have no text yet" in said
+    exp = run.parent / "exp" / config
+    changed = read_json(exp / "generate/report.json")["before"]
+    assert changed["model"] == "starter-tts" and {line["name"] for line in changed["changes"]} >= {"my_voice", "mini01"}
+    assert "## Before and after" in (run.parent / "RESULTS.md").read_text(encoding="utf-8")
+    assert load(exp / "packed").state_dict().keys() == load("starter-tts").state_dict().keys()
+    assert (exp / "demo.wav").stat().st_size > 1000 and (exp / "best").is_dir()
+    (mine / "transcripts.tsv").write_text("\n".join(["file\ttext", *rows, f"{spoken[0].path.stem}\t{spoken[0].text}"]))
+    assert "transcripts.tsv" in run_recipe(run, *options, "--dry_run").splitlines()[0]  # why it is prepared again

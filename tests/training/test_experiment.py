@@ -89,6 +89,18 @@ def test_listener_codec_and_voice_in_a_row(place, capsys):
         assert [(corpus["name"], corpus["utterances"]) for corpus in facts["data"]] == [("", 4), ("kathleen", 4)]
         assert facts["data"][1]["hours"] == pytest.approx(4 * 1.5 / 3600, abs=5e-4)
 
+    more = {key: values[key] for key in ("task", "data")} | {"initial": "exp/tts"}
+    quick = {**TRAINING, "learning_rate": 0.05}
+    adapting = experiment("tts", place, "model.codec=exp/codec", **more, lora={"rank": 2}, training=quick)
+    run_experiment(adapting, place / "exp/adapted")
+    adapted = load("exp/adapted")
+    assert adapted.config == tts.config and adapted.state_dict().keys() == tts.state_dict().keys()
+    kept = {name for name, weight in adapted.state_dict().items() if weight.equal(tts.state_dict()[name])}
+    assert {name.partition(".")[0] for name in adapted.state_dict().keys() - kept} == {"transformer", "head"}
+    assert all(name in kept for name in adapted.state_dict() if not name.startswith(("transformer", "head")))
+    with pytest.raises(UserError, match="lora: adapts a model that has learned something"):
+        run_experiment(experiment("tts", place, **{**values, "lora": {}}), place / "exp/nothing")
+
     codes = {"unit": "codes", "patch": 1, "order": {"kind": "delay"}, "head": {"kind": "categorical"}}
     values["model"] = {**values["model"], **codes, "codebooks": 2, "codebook_size": 8}
     for key, wrong, message in (("codebooks", 8, "the units have 2"), ("codebook_size", 16, "the codec is 8")):
