@@ -139,7 +139,11 @@ def test_a_voice_is_pooled_over_the_prompt_only(make_tts):
         ("latents, given", {"head": {"kind": "categorical"}}, "head: categorical draws codes"),
         ("codes, delay", {"head": {"kind": "flow"}}, "head: flow draws continuous units"),
         ("codes, delay", {"order": {"kind": "raster"}}, "this needs the depth head or order: delay"),
-        ("codes, delay", {"order": {"kind": "flat"}}, "order: flat: this model goes from frame to frame; use raster or delay"),
+        (
+            "codes, delay",
+            {"order": {"kind": "flat"}},
+            "order: flat: this model goes from frame to frame; use raster or delay",
+        ),
         ("codes, delay", {"order": {"kind": "delay", "delays": [0, 1]}}, "order.delays has 2 entries for 3"),
     ],
 )
