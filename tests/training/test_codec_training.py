@@ -57,6 +57,19 @@ def test_a_frozen_encoder_and_its_codes_stay_while_the_decoder_learns(build, con
     assert not {"latent_mean", "latent_deviation"} & trained
 
 
+def test_the_decoder_may_learn_alone_without_discriminators(build, config, tmp_path, left_behind):
+    task = build("codec", decoder_only=True, adversarial=0.0, feature_matching=0.0)
+    before = {name: weights.clone() for name, weights in task.players["codec"].state_dict().items()}
+    train(task, config(6), tmp_path)
+    after = {
+        name.removeprefix("codec.safetensors/"): weights
+        for name, weights in left_behind(tmp_path)[0]["weights"].items()
+        if name.startswith("codec.safetensors/")
+    }
+    changed = {name for name in before if name in after and not torch.equal(before[name], after[name])}
+    assert changed and all(name.startswith("decoder.") for name in changed), changed
+
+
 def test_the_discriminators_learn_nothing_from_the_codec_s_turn(build):
     task = build("codec")
     loss, _ = task.losses("codec", task.batch(0, 0, 1), 3, torch.Generator().manual_seed(0))
