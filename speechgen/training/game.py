@@ -48,7 +48,8 @@ class GameTask(Config):
     """What "similar" means for a codec. ``balance``: weights are shares of the gradient instead of factors of the
     losses, measured where ``balance_at`` says: at the weights of the decoder's last layer, or at the waveform as
     EnCodec does, which for spectral decoders is another thing (see ``losses/balancer.py``); at one step in
-    ``balance_every``, since it takes a way back through each loss alone."""
+    ``balance_every``, since it takes a way back through each loss alone. ``freeze_encoder``: train the decoder only,
+    from the first step on; units and all that was trained on them stay valid."""
 
     perceptual: PerceptualConfig = PerceptualConfig()
     adversarial: AdversarialConfig = AdversarialConfig()
@@ -56,6 +57,7 @@ class GameTask(Config):
     balance_at: Literal["decoder", "waveform"] = "decoder"
     balance_every: PositiveInt = 4
     bottleneck_weight: float = 1.0
+    freeze_encoder: bool = False
 
 
 class CodecGame:
@@ -165,6 +167,6 @@ class CodecGame:
         return self._has_opponent and 0 <= step - against.start_step < against.discriminator_warmup
 
     def _freeze(self, codec: nn.Module, step: int) -> None:
-        if self._adversarial(step) and self.game.adversarial.freeze_encoder:
+        if self.game.freeze_encoder or (self._adversarial(step) and self.game.adversarial.freeze_encoder):
             for part in (codec.encoder, codec.bottleneck):
                 part.requires_grad_(False)
