@@ -110,7 +110,7 @@ def test_names_of_shipped_models(folder, tmp_path, monkeypatch):
         ("kind: codek", "kind: codek; did you mean 'codec'"),
         (
             "width: 3",
-            "kind: None; known: codec, image, image-classifier, image-clip, image-codec, image-flow, image-gan",
+            "kind: None; known: codec, image, image-classifier, image-clip, image-codec, image-flow",
         ),
         ("kind: codec\nwidht: 3", "unknown key 'widht'; did you mean 'width'"),
         ("kind: codec\n_target_: os.getcwd", "unknown key '_target_'"),

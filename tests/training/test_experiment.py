@@ -188,7 +188,7 @@ def test_impossible_strides_are_refused_when_the_codec_is_built(override, messag
         ("kind: codek\n", "kind: codek; did you mean 'codec'"),
         (
             "steps: 3\n",
-            "kind: None; known: codec, image, image-classifier, image-clip, image-codec, image-flow, image-gan",
+            "kind: None; known: codec, image, image-classifier, image-clip, image-codec, image-flow",
         ),
         ("kind: [codec]\n", "kind: ['codec']"),
         ("- codec\n", "expected 'key: value' lines"),
