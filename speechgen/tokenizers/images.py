@@ -5,6 +5,7 @@ is lookup-free quantisation (Yu et al. 2024); ``vae`` makes the continuous laten
 the codes are those of VAR.
 """
 
+from collections.abc import Sequence
 from math import prod
 from typing import Annotated, Literal, Self
 
@@ -19,7 +20,6 @@ from speechgen.tokenizers.base import Tokens
 from speechgen.tokenizers.bottleneck import Quantized
 from speechgen.tokenizers.codec import build_bottleneck
 from speechgen.tokenizers.fsq import FSQConfig
-from speechgen.tokenizers.pixels import Pixels, PixelsConfig
 from speechgen.tokenizers.rvq import RVQConfig
 from speechgen.tokenizers.scales import ScaleQuantizer, ScalesConfig
 from speechgen.tokenizers.vae import VAEConfig
@@ -47,14 +47,15 @@ class ImageCodecConfig(Config):
         return self
 
 
-class ImageCodec(nn.Module):
-    """Images (B, channels, side, side) in [-1, 1] to codes (B, K, H, W), latents (B, latent, H, W), or, with scales,
-    codes of all scales (B, 1, S); and back."""
+class GridCodec(nn.Module):
+    """Signals on a grid in [-1, 1] to codes (B, K, *sides), latents (B, latent, *sides), or, with scales, codes of all
+    scales (B, 1, S); and back. A config has channels, width, latent, blocks and a bottleneck."""
 
-    def __init__(self, config: ImageCodecConfig) -> None:
+    def __init__(self, config: Config, sides: tuple[int, ...], strides: Sequence[int | tuple[int, ...]]) -> None:
+        """``sides`` of the grid of units, from which follows how many dimensions there are."""
         super().__init__()
         self.config = config
-        sizes = (config.strides, config.blocks)
+        sizes = (strides, config.blocks, len(sides))
         self.encoder = GridEncoder(config.channels, config.width, config.latent, *sizes)
         self.decoder = GridDecoder(config.latent, config.width, config.channels, *sizes)
         self.scaled = config.bottleneck.kind == "scales"
@@ -65,7 +66,7 @@ class ImageCodec(nn.Module):
         )
         self.codebooks = self.bottleneck.codebooks
         self.codebook_size = self.bottleneck.codebook_size if self.codebooks else 0
-        self.unit_width, self.grid = config.latent, config.side // prod(config.strides)
+        self.unit_width, self.sides = config.latent, sides
 
     def forward(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Quantized]:
         """Training: reconstructions, and what the bottleneck did."""
@@ -98,9 +99,9 @@ class ImageCodec(nn.Module):
         return self.decoder(self.bottleneck.decode(sequence).unflatten(2, sides))
 
 
-ImageTokenizerConfig = Annotated[PixelsConfig | ImageCodecConfig, Field(discriminator="kind")]
+class ImageCodec(GridCodec):
+    """Images (B, channels, side, side) in [-1, 1] to codes or latents on a square grid, and back."""
 
-
-def build_image_tokenizer(config: ImageTokenizerConfig) -> Pixels | ImageCodec:
-    """The tokenizer that a config names, with fresh weights."""
-    return Pixels(config) if config.kind == "pixels" else ImageCodec(config)
+    def __init__(self, config: ImageCodecConfig) -> None:
+        grid = config.side // prod(config.strides)
+        super().__init__(config, (grid, grid), config.strides)

@@ -1,0 +1,80 @@
+"""Drawing in orders that go through groups of units: codebook after codebook, or frame after frame."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from speechgen.models.generator import Generator
+from speechgen.orders.frames import reel
+from speechgen.orders.layout import Step
+from speechgen.orders.levels import refine
+from speechgen.orders.stepwise import stepwise
+
+Draw = Callable[..., Tensor]  # (z, z_null, step) to units, as the head draws them; further options are the head's own
+
+
+def draw_levels(
+    model: Generator, rows: Tensor, count: int, drawing, generator: torch.Generator, draw: Draw
+) -> Iterator[Tensor]:
+    """Codes (N, K, S) as far as they are known: the first codebook, from the left or masked, then the others."""
+    order, books, positions = model.order, model.tokenizer.codebooks, model.positions
+    many, guided = len(rows) // count, len(rows) > count
+    units = torch.full((count, positions, books), order.special, device=rows.device)
+
+    def condition(level: int) -> Tensor:
+        return model.condition(rows, torch.full((len(rows),), level / books, device=rows.device))
+
+    if order.config.first == "raster":
+        state = model.backbone.initial_state(len(rows), positions, condition=condition(0))
+
+        def embed(index: int, unit: Tensor | None) -> Tensor:
+            shown = torch.full((count, 1, books), order.special, device=rows.device)
+            if unit is not None:
+                shown[:, 0, 0] = unit[:, 0]
+            blank = torch.full((count, 1), index == 0, device=rows.device)
+            return model.embed(shown, blank, index).repeat(many, 1, 1)
+
+        def draw_first(z: Tensor, z_null: Tensor | None, step: Step) -> Tensor:
+            return draw(z, z_null)[:, :1]
+
+        for frame in stepwise(order.first, model.backbone, state, embed, draw_first, limit=positions, guided=guided):
+            units[:, frame.index, 0] = frame.values[:, 0]
+            yield _known(units, order.special)
+    everything = torch.ones(positions, positions, dtype=torch.bool, device=rows.device)
+
+    def look(shown: Tensor, level: int) -> Tensor:
+        blank = torch.zeros(shown.shape[:2], dtype=torch.bool, device=rows.device)
+        return model.look(model.embed(shown, blank).repeat(many, 1, 1), condition(level), everything)
+
+    def draw_level(z: Tensor, z_null: Tensor | None, level: int, temperature: float | None) -> Tensor:
+        return draw(z, z_null, **({} if temperature is None else {"temperature": temperature}))[:, level]
+
+    def sureness(z: Tensor, codes: Tensor, level: int) -> Tensor:
+        return model.head.log_probability(z, codes[:, None].expand(-1, books))[:, level]
+
+    options = {"guided": guided, "generator": generator, "noise": drawing.temperature}
+    for known in refine(order, units, look, draw_level, sureness, **options):
+        yield _known(known, order.special)
+
+
+def draw_frames(
+    model: Generator, rows: Tensor, count: int, drawing, generator: torch.Generator, draw: Draw
+) -> Iterator[Tensor]:
+    """Units (N, K | D, S) as far as they are known, frame by frame."""
+    books, condition = model.tokenizer.codebooks, model.condition(rows)
+    blanks = torch.zeros(count, model.units, books or model.unit_width, device=rows.device)
+    visible = model.order.visible(rows.device)
+
+    def look(inputs: Tensor, blank: Tensor) -> Tensor:
+        return model.look(model.embed(inputs, blank).repeat(len(rows) // count, 1, 1), condition, visible)
+
+    options = {"guided": len(rows) > count, "generator": generator}
+    steps = drawing.order_steps or model.config.order.steps
+    for units in reel(model.order, blanks.long() if books else blanks, look, draw, steps=steps, **options):
+        yield units.transpose(1, 2)
+
+
+def _known(units: Tensor, special: int) -> Tensor:
+    """(N, S, K) to (N, K, S), with 0 for what is not known."""
+    return units.masked_fill(units == special, 0).transpose(1, 2)
