@@ -75,7 +75,9 @@ def draw_units(
         if kind != "raster":
             raise UserError(f"a prompt is continued from the left, which order: {kind} does not; use order: raster")
         if not 0 < prompt.shape[2] < model.units:
-            raise UserError(f"a prompt of {prompt.shape[2]} units: the model makes {model.units}, give 1 or more, fewer")
+            raise UserError(
+                f"a prompt of {prompt.shape[2]} units: the model makes {model.units}, give 1 or more, fewer"
+            )
         prompt = prompt if model.tokenizer.codebooks else (prompt - model.mean) / model.deviation
     loops = {
         "masked": _masked,

@@ -73,9 +73,7 @@ class Generator(GridUnits):
             self.label = WordLabels(config.labels, config.width)
         else:
             self.label = nn.Embedding(len(config.labels) + 1, config.width)  # the last one: not told
-        self.backbone = build_backbone(
-            config.backbone, config.order.kind, config.transformer(), self.tokenizer.sides
-        )
+        self.backbone = build_backbone(config.backbone, config.order.kind, config.transformer(), self.tokenizer.sides)
         sizes = {"unit_width": self.unit_width, "codebooks": per_step, "codebook_size": size}
         self.head = build_head(config.head, config.width, **sizes)
         self.process = None
@@ -129,9 +127,7 @@ class Generator(GridUnits):
         """Labels (B,), and times (B,) in orders that have them, to what the layers are told (B, width)."""
         return self.label(labels) if time is None else self.label(labels) + self.time(time)
 
-    def look(
-        self, x: Tensor, condition: Tensor, visible: Tensor | None = None, real: Tensor | None = None
-    ) -> Tensor:
+    def look(self, x: Tensor, condition: Tensor, visible: Tensor | None = None, real: Tensor | None = None) -> Tensor:
         """What the head reads (B, S, width) of embedded inputs (B, S, width), of which some may not be ``real`` (B, S);
         condition (B, width)."""
         more = {} if real is None else {"mask": real}

@@ -11,7 +11,14 @@ from torch import nn
 
 from speechgen.config import Config, make_config, save_config
 from speechgen.errors import UserError, nearest
-from speechgen.models.classifier import ImageClassifier, ImageClassifierConfig
+from speechgen.models.classifier import (
+    ImageClassifier,
+    ImageClassifierConfig,
+    SoundClassifier,
+    SoundClassifierConfig,
+    VideoClassifier,
+    VideoClassifierConfig,
+)
 from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.lora import LoRAConfig, add_lora, merge_lora
@@ -21,11 +28,19 @@ from speechgen.tokenizers.codec import CodecConfig, build_codec
 from speechgen.tokenizers.entropy import FILE, EntropyModel
 from speechgen.tokenizers.foreign import load_foreign
 from speechgen.tokenizers.images import ImageCodec, ImageCodecConfig
+from speechgen.tokenizers.videos import VideoCodec, VideoCodecConfig
 from speechgen.training.checkpoint import load_weights, weights_of_run
 
 WEIGHTS = "model.safetensors"  # of a larger model the first part; model-2.safetensors and so on hold the rest
 PART_BYTES = 20_000_000
-KINDS = ("codec", "listener", "tts", "wavenet", "image", "image-codec", "image-classifier")
+GRIDS = {
+    "image-codec": (ImageCodecConfig, ImageCodec),
+    "image-classifier": (ImageClassifierConfig, ImageClassifier),
+    "video-codec": (VideoCodecConfig, VideoCodec),
+    "video-classifier": (VideoClassifierConfig, VideoClassifier),
+    "sound-classifier": (SoundClassifierConfig, SoundClassifier),
+}
+KINDS = ("codec", "listener", "tts", "wavenet", "image", "sound", "video", *GRIDS)
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 
 
@@ -92,12 +107,11 @@ def build(values: dict, name: str) -> nn.Module:
             return TokenTTS(make_config(TTSConfig, values, name))
         case "wavenet":
             return build_wavenet(make_config(WaveNetConfig, values, name))
-        case "image":
+        case "image" | "sound" | "video":
             return Generator(make_config(GeneratorConfig, values, name))
-        case "image-codec":
-            return ImageCodec(make_config(ImageCodecConfig, values, name))
-        case "image-classifier":
-            return ImageClassifier(make_config(ImageClassifierConfig, values, name))
+        case _ if kind in GRIDS:
+            config, module = GRIDS[kind]
+            return module(make_config(config, values, name))
         case _:
             raise UserError(f"{name}: kind: {kind}{nearest(str(kind), KINDS)}")
 

@@ -4,7 +4,6 @@ Layers take turns: in one, the positions of a frame see each other; in the next,
 T frames of S positions cost T S (T + S) pairs instead of (T S)^2.
 """
 
-import torch
 from torch import Tensor, nn
 
 from speechgen.nn.attention import rotary_tables
