@@ -32,7 +32,7 @@ class Clips(Images):
 
 def moving_digits(pictures: Images, count: int, seed: int, frames: int = FRAMES, side: int = SIDE) -> Clips:
     """``count`` clips of one digit each, which goes straight on and is thrown back by the edges (after Srivastava et
-    al. 2015, who have two digits). The same seed makes the same clips. Raises UserError for digits larger than the frame."""
+    al. 2015, who have two). The same seed makes the same clips. Raises UserError for digits larger than the frame."""
     height, width = pictures.pixels.shape[1:3]
     if max(height, width) > side:
         raise UserError(f"digits of {width} x {height} pixels do not fit into frames of {side} x {side}")

@@ -52,8 +52,8 @@ class Drawing:
 def draw_images(
     model: Generator, labels: Tensor, drawing: Drawing, generator: torch.Generator, prompt: Tensor | None = None
 ) -> Tensor:
-    """Images (N, C, side, side), clips (N, C, frames, side, side) or waveforms (N, 1, samples) in [-1, 1] of labels (N,)
-    (``len(config.labels)``: not told), of which the first units may be given as a ``prompt``."""
+    """Images (N, C, side, side), clips (N, C, frames, side, side) or waveforms (N, 1, samples) in [-1, 1] of labels
+    (N,) (``len(config.labels)``: not told), of which the first units may be given as a ``prompt``."""
     *_, units = draw_units(model, labels, drawing, generator, prompt)
     return model.images_of(units)
 
@@ -75,9 +75,7 @@ def draw_units(
         if kind != "raster":
             raise UserError(f"a prompt is continued from the left, which order: {kind} does not; use order: raster")
         if not 0 < prompt.shape[2] < model.units:
-            raise UserError(
-                f"a prompt of {prompt.shape[2]} units: the model makes {model.units}, give 1 or more, fewer"
-            )
+            raise UserError(f"a prompt of {prompt.shape[2]} units: the model makes {model.units}, give fewer")
         prompt = prompt if model.tokenizer.codebooks else (prompt - model.mean) / model.deviation
     loops = {
         "masked": _masked,

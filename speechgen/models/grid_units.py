@@ -51,7 +51,7 @@ class GridUnits(nn.Module):
 
     @torch.no_grad()
     def units_of(self, images: Tensor) -> Tensor:
-        """Signals such as images (B, C, side, side) to codes (B, K, S) or latents (B, D, S) as the tokenizer makes them."""
+        """Signals such as images (B, C, side, side) to codes (B, K, S) or latents (B, D, S) of the tokenizer."""
         values = self.tokenizer.encode(images).values
         if self.order_config.kind == "next_scale" and not self.tokenizer.codebooks:
             return self.order.join(pyramid(values, self.order.scales))

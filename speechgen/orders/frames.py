@@ -64,21 +64,25 @@ def reel(
     look(inputs (N, 2 S, K | D), blank (N, 2 S)) -> (R, 2 S, C); R is N, or 2 N when ``guided``: conditioned rows, then
     null ones. draw(z (M, C), z_null (M, C) | None) -> (M, K | D): the head.
     """
-    masked = Masked(MaskedConfig(choice="random", steps=steps))
     for frame in range(order.count):
-        here = slice(frame * order.each, (frame + 1) * order.each)
-        there = slice(order.positions + here.start, order.positions + here.stop)
-
-        def look_at(known: Tensor, blank: Tensor, here: slice = here, there: slice = there) -> Tensor:
-            everything = torch.zeros(len(units), 2 * order.positions, dtype=torch.bool, device=units.device)
-            everything[:, there] = blank
-            now = units.clone()
-            now[:, here] = known
-            return look(torch.cat([now, now], dim=1), everything)[:, there]
-
-        options = {"guided": guided, "generator": generator}
-        for known in unmask(masked, units[:, here], look_at, draw, lambda z, codes: z[:, 0], steps=steps, **options):
-            after = units.clone()
-            after[:, here] = known.units
+        for after in _one_frame(order, units, frame, look, draw, steps, {"guided": guided, "generator": generator}):
             yield after
         units = after
+
+
+def _one_frame(order: Frames, units: Tensor, frame: int, look, draw, steps: int, options: dict) -> Iterator[Tensor]:
+    here = slice(frame * order.each, (frame + 1) * order.each)
+    there = slice(order.positions + here.start, order.positions + here.stop)
+
+    def look_at(known: Tensor, blank: Tensor) -> Tensor:
+        everything = torch.zeros(len(units), 2 * order.positions, dtype=torch.bool, device=units.device)
+        everything[:, there] = blank
+        now = units.clone()
+        now[:, here] = known
+        return look(torch.cat([now, now], dim=1), everything)[:, there]
+
+    masked = Masked(MaskedConfig(choice="random", steps=steps))
+    for known in unmask(masked, units[:, here], look_at, draw, lambda z, codes: z[:, 0], steps=steps, **options):
+        after = units.clone()
+        after[:, here] = known.units
+        yield after

@@ -18,6 +18,7 @@ from speechgen.orders.raster import Raster
 
 # What the backbone says z (R, S, C) of units (N, S, K), unknown ones special, when this level is drawn.
 Look = Callable[[Tensor, int], Tensor]
+Draw = Callable[[Tensor, Tensor | None, int, float | None], Tensor]
 
 
 class LevelsConfig(Config):
@@ -74,7 +75,7 @@ def refine(
     order: Levels,
     units: Tensor,
     look: Look,
-    draw: Callable[[Tensor, Tensor | None, int, float | None], Tensor],
+    draw: Draw,
     sureness: Callable[[Tensor, Tensor, int], Tensor],
     *,
     guided: bool = False,
@@ -84,29 +85,33 @@ def refine(
     """Draw the levels of codes (N, S, K) that are still special throughout; yields the codes after each step.
 
     look(units, level) -> (R, S, C): R is N, or 2 N when ``guided``. draw(z (M, C), z_null, level, temperature | None)
-    -> (M,): a level drawn in one step takes the likeliest codes (temperature 0). sureness(z, codes (M,), level) -> (M,).
+    -> (M,). sureness(z, codes (M,), level) -> (M,). A level of one step takes the likeliest codes (temperature 0).
     """
+    options = {"guided": guided, "generator": generator, "noise": noise}
     for level in range(order.codebooks):
-        if (units[..., level] != order.special).all():
-            continue
-        steps = order.config.steps_of(level)
+        if (units[..., level] == order.special).all():
+            for after in _one_level(order, units, level, look, draw, sureness, options):
+                yield after
+            units = after
 
-        def look_at(known: Tensor, blank: Tensor, level: int = level) -> Tensor:
-            shown = units.clone()
-            shown[..., level] = known[..., 0].masked_fill(blank, order.special)
-            return look(shown, level)
 
-        def draw_at(z: Tensor, z_null: Tensor | None, level: int = level, steps: int = steps) -> Tensor:
-            return draw(z, z_null, level, 0.0 if steps == 1 else None).unsqueeze(-1)
+def _one_level(order: Levels, units: Tensor, level: int, look: Look, draw: Draw, sureness, options) -> Iterator[Tensor]:
+    steps = order.config.steps_of(level)
 
-        def sureness_at(z: Tensor, codes: Tensor, level: int = level) -> Tensor:
-            return sureness(z, codes.squeeze(-1), level)
+    def look_at(known: Tensor, blank: Tensor) -> Tensor:
+        shown = units.clone()
+        shown[..., level] = known[..., 0].masked_fill(blank, order.special)
+        return look(shown, level)
 
-        masked = Masked(MaskedConfig(choice="confidence", steps=steps))
-        options = {"guided": guided, "generator": generator, "noise": noise}
-        begun = units[..., level : level + 1]
-        for known in unmask(masked, begun, look_at, draw_at, sureness_at, steps=steps, **options):
-            after = units.clone()
-            after[..., level] = known.units[..., 0]
-            yield after
-        units = after
+    def draw_at(z: Tensor, z_null: Tensor | None) -> Tensor:
+        return draw(z, z_null, level, 0.0 if steps == 1 else None).unsqueeze(-1)
+
+    def sureness_at(z: Tensor, codes: Tensor) -> Tensor:
+        return sureness(z, codes.squeeze(-1), level)
+
+    masked = Masked(MaskedConfig(choice="confidence", steps=steps))
+    begun = units[..., level : level + 1]
+    for known in unmask(masked, begun, look_at, draw_at, sureness_at, steps=steps, **options):
+        after = units.clone()
+        after[..., level] = known.units[..., 0]
+        yield after

@@ -1,5 +1,5 @@
-"""Video codec: a grid of codes or latents over time and space, by the quantizers of the audio codec (VideoGPT, Yan et al.
-2021; MAGVIT-v2, Yu et al. 2024, whose lookup-free codes are ``fsq`` with levels of two)."""
+"""Video codec: a grid of codes or latents over time and space, by the quantizers of the audio codec (VideoGPT, Yan et
+al. 2021; MAGVIT-v2, Yu et al. 2024, whose lookup-free codes are ``fsq`` with levels of two)."""
 
 from math import prod
 from typing import Annotated, Literal, Self
@@ -16,8 +16,8 @@ Stride = Annotated[int, Field(ge=1)]
 
 
 class VideoCodecConfig(Config):
-    """``strides``: of the encoder's convolutions, each over time and over space; a clip of ``frames`` images of ``side``
-    pixels becomes a grid of frames / their product times (side / theirs) squared."""
+    """``strides``: of the encoder's convolutions, each over time and over space; a clip of ``frames`` images of
+    ``side`` pixels becomes a grid of frames / their product times (side / theirs) squared."""
 
     kind: Literal["video-codec"] = "video-codec"
     frames: int = Field(8, gt=0)

@@ -56,12 +56,10 @@ class LabelledWaves:
 def labelled_waves(examples: list[Example], labels: list[str], names: list[str], samples: int) -> LabelledWaves:
     """Recordings of known labels; the others are left out."""
     known = [(example, label) for example, label in zip(examples, labels, strict=True) if label in names]
-    waves = [
-        fitted(torch.from_numpy(one.audio.astype(np.float32) / 32768), one.sample_rate, samples) for one, _ in known
-    ]
-    return LabelledWaves(
-        torch.stack(waves).unsqueeze(1), np.array([names.index(label) for _, label in known], np.int64)
-    )
+    waves = [torch.from_numpy(one.audio.astype(np.float32) / 32768) for one, _ in known]
+    fit = [fitted(wave, one.sample_rate, samples) for wave, (one, _) in zip(waves, known, strict=True)]
+    numbers = np.array([names.index(label) for _, label in known], np.int64)
+    return LabelledWaves(torch.stack(fit).unsqueeze(1), numbers)
 
 
 class SoundTraining(ImageTraining):
