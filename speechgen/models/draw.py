@@ -62,7 +62,8 @@ def draw_images(
 def draw_units(
     model: Generator, labels: Tensor, drawing: Drawing, generator: torch.Generator, prompt: Tensor | None = None
 ) -> Iterator[Tensor]:
-    """Units (N, K | D, S) of labels (N,), as far as they are known after each step; what is not yet is 0.
+    """Units (N, K | D, S) of labels (N,), as far as they are known after each step; a code that is not yet
+    is -1, a latent its mean.
 
     The last ones are whole; ``model.images_of`` makes images of any of them. A ``prompt`` of fewer units (N, K | D, P),
     as ``model.units_of`` makes them, is continued in raster order. Raises UserError for what cannot be.
@@ -115,7 +116,7 @@ def _from_the_left(model, rows, count, drawing, generator, prompt=None) -> Itera
     state = model.backbone.initial_state(len(rows), model.positions, condition=model.condition(rows))
     width = model.tokenizer.codebooks or model.unit_width
     dtype = torch.long if model.tokenizer.codebooks else torch.float32
-    units = torch.zeros(count, width, frames, dtype=dtype, device=rows.device)
+    units = torch.full((count, width, frames), -1 if model.tokenizer.codebooks else 0, dtype=dtype, device=rows.device)
     if prompt is not None:
         units[..., :given] = prompt
 
@@ -173,7 +174,8 @@ def _unmasked(model, rows, count, positions, drawing, generator) -> Iterator[Ten
     draw = _head(model, drawing, generator)
     start = blanks.long() if books else blanks
     for known in unmask(model.order, start, look, draw, sureness, steps=steps, **options):
-        yield known.units.transpose(1, 2)
+        units = known.units if not books else known.units.masked_fill(~known.known.unsqueeze(-1), -1)
+        yield units.transpose(1, 2)
 
 
 def _scales(model, rows, count, drawing, generator) -> Iterator[Tensor]:
@@ -192,7 +194,8 @@ def _scales(model, rows, count, drawing, generator) -> Iterator[Tensor]:
     loop = grow(model.order, model.backbone, state, embed, draw, model.canvas, guided=len(rows) > count)
     for scale in loop:
         drawn.append(scale)
-        rest = [scale.new_zeros(*scale.shape[:2], side, side) for side in model.order.scales[len(drawn) :]]
+        blank, sides = -1 if model.tokenizer.codebooks else 0, model.order.scales[len(drawn) :]
+        rest = [scale.new_full((*scale.shape[:2], side, side), blank) for side in sides]
         yield model.order.join([*drawn, *rest])
 
 

@@ -63,7 +63,9 @@ def draw_frames(
 ) -> Iterator[Tensor]:
     """Units (N, K | D, S) as far as they are known, frame by frame."""
     books, condition = model.tokenizer.codebooks, model.condition(rows)
-    blanks = torch.zeros(count, model.units, books or model.unit_width, device=rows.device)
+    shape = (count, model.units, books or model.unit_width)
+    unknown = model.tokenizer.codebook_size if books else 0.0
+    blanks = torch.full(shape, unknown, device=rows.device)
     visible = model.order.visible(rows.device)
 
     def look(inputs: Tensor, blank: Tensor) -> Tensor:
@@ -71,10 +73,10 @@ def draw_frames(
 
     options = {"guided": len(rows) > count, "generator": generator}
     steps = drawing.order_steps or model.config.order.steps
-    for units in reel(model.order, blanks.long() if books else blanks, look, draw, steps=steps, **options):
-        yield units.transpose(1, 2)
+    for units in reel(model.order, blanks, look, draw, steps=steps, **options):
+        yield _known(units, unknown) if books else units.transpose(1, 2)
 
 
 def _known(units: Tensor, special: int) -> Tensor:
-    """(N, S, K) to (N, K, S), with 0 for what is not known."""
-    return units.masked_fill(units == special, 0).transpose(1, 2)
+    """(N, S, K) to (N, K, S), with -1 for what is not known."""
+    return units.masked_fill(units == special, -1).transpose(1, 2)

@@ -59,7 +59,8 @@ class GridUnits(nn.Module):
 
     @torch.no_grad()
     def images_of(self, units: Tensor) -> Tensor:
-        """Units (B, K | D, S) to images, clips or waveforms in [-1, 1]."""
+        """Units (B, K | D, S) to images, clips or waveforms in [-1, 1]; codes of -1, not known yet, count as 0."""
+        units = units.clamp(min=0) if self.tokenizer.codebooks else units
         if self.tokenizer.scaled:
             return self.tokenizer.decode(Tokens(units, "discrete")).clamp(-1, 1)
         if self.order_config.kind == "next_scale":
