@@ -26,7 +26,7 @@ KINDS = ("image", "sound", "video")
 NOT_TOLD = "(not told)"
 EVERY = 0.3  # seconds between two pictures while it goes on
 KEPT = 24  # pictures of steps at the end
-WIDE = 640  # pixels of a picture, about
+WIDE, LOW = 640, 64  # pixels of a picture: its width, about, and its least height
 PALETTE = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], float)  # viridis
 
 
@@ -174,7 +174,7 @@ def _beside(parts: list[np.ndarray]) -> np.ndarray:
 def _save(path: Path, pixels: np.ndarray) -> Path:
     """Write pixels (H, W, 3), enlarged so that each can be seen."""
     scale = max(1, WIDE // pixels.shape[1])
-    tall = scale * max(1, 8 // pixels.shape[0])  # a single row would be a thread
+    tall = max(scale, math.ceil(LOW / pixels.shape[0]))  # a single row would be a thread
     size = (pixels.shape[1] * scale, pixels.shape[0] * tall)
     Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST).save(path, format="PNG")
     return path

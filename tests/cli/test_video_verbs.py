@@ -115,7 +115,7 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
     made = [f"--set={one}" for one in changes(place)]
     fit = f"--set=tokenizer={place / 'exp/tokenizer/vae'}"
     for words, line in [
-        (("video", "generate", flow, "--label", "13", *out), "known: 0, 1, 2"),
+        (("video", "generate", flow, "--label", "cat", *out), "known: 0, 1, 2"),
         (("video", "generate", flow, "--steps", 0, *out), "at least 1"),
         (("video", "generate", codes, "--steps", 3, *out), "draws in one pass"),
         (("video", "generate", told, "--guidance", 2, *out), "labels were withheld"),

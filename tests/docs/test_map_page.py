@@ -9,7 +9,7 @@ from speechgen.config import Config, make_config
 from speechgen.errors import UserError
 from speechgen.heads.base import HeadConfig
 from speechgen.orders.base import OrderConfig, check_triple
-from speechgen.tokenizers.images import ImageTokenizerConfig
+from speechgen.tokenizers.grids import GridTokenizerConfig
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/map.md").read_text(encoding="utf-8")
@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs/map.md").read_text(encoding="utf-8")
 class Triple(Config):
     order: OrderConfig
     head: HeadConfig
-    tokenizer: ImageTokenizerConfig
+    tokenizer: GridTokenizerConfig
 
 
 def kinds(name: str) -> set[str]:
