@@ -50,7 +50,7 @@ def generate(
         labels = network.label_ids(names).repeat_interleave(count)
     given = prompt_units(network, prompt, prompt_seconds, len(labels)) if prompt is not None else None
     drawing = Drawing(guidance, temperature, steps, solver, order_steps)
-    waves = draw_images(network, labels, drawing, torch.Generator().manual_seed(seed), given).squeeze(1)
+    waves = draw_images(network, labels, drawing, torch.Generator().manual_seed(seed), prompt=given).squeeze(1)
     rate = network.tokenizer.codec.sample_rate
     write_audio(out, one_after_another(waves, rate), rate)
     typer.echo(f"{out}: {len(labels)} sounds of {', '.join(names)}, seed {seed}")

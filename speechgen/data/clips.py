@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from speechgen.data.images import Images, digits, mnist
+from speechgen.data.image_corpora import digits, mnist
+from speechgen.data.images import Images
 from speechgen.errors import UserError, nearest
 
 FRAMES, SIDE = 8, 32

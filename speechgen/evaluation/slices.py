@@ -10,6 +10,7 @@ from torch import Tensor
 
 from speechgen.audio.loudness import loudness
 from speechgen.audio.pitch import pitch_track
+from speechgen.evaluation.recordings import corpora
 
 FRAME_SECONDS = 0.02
 QUIETEST = 1e-8  # of power, -80 dB: what digital silence counts as
@@ -65,6 +66,12 @@ def find_slices(about: dict[str, dict], measures: dict[str, dict]) -> list[Slice
         groups.append([Slice(by, value, tuple(members[value])) for value in sorted(members, key=order)])
 
     extras = {name: one["extras"] for name, one in about.items()}
+    groups.append(
+        [
+            Slice("corpus", value, tuple(names))
+            for value, names in corpora({name: one["speaker"] for name, one in about.items()}).items()
+        ]
+    )
     add("speaker", {name: one["speaker"] for name, one in about.items() if one["speaker"]})
     add("language", {name: one["language"] for name, one in about.items()})
     add("sex", {n: SEXES.get(v.lower()[:1], v) for n, e in extras.items() if (v := e.get("spk2gender", ""))})

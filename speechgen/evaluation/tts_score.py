@@ -28,7 +28,7 @@ from speechgen.evaluation.metrics import (
     require_evaluation,
 )
 from speechgen.evaluation.recognisers import WHISPER, PocketSphinx, Recogniser, count_errors, load_recogniser
-from speechgen.evaluation.recordings import Recordings, find_recordings, spread
+from speechgen.evaluation.recordings import Recordings, corpus_prefix, find_recordings, spread
 from speechgen.evaluation.score import REPORT
 from speechgen.evaluation.tts import RESYNTHESIS, read_list
 from speechgen.evaluation.tts_report import (
@@ -36,7 +36,6 @@ from speechgen.evaluation.tts_report import (
     Scores,
     closer_to_own,
     corpus_line,
-    corpus_prefix,
     speed,
     targets,
     understands,

@@ -15,10 +15,9 @@ POOLS = {2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}
 LOUD, SPREAD = -4.0, 3.0  # about the mean and the deviation of log-mel values of sounds
 
 
-class ImageClassifierConfig(Config):
-    """``features``: numbers that describe an image. The data fills in the ``labels``."""
+class ImageFeaturesConfig(Config):
+    """``features``: numbers that describe an image."""
 
-    kind: Literal["image-classifier"] = "image-classifier"
     side: int = Field(28, gt=0)
     channels: int = Field(1, gt=0)
     width: int = Field(32, gt=0)
@@ -26,6 +25,12 @@ class ImageClassifierConfig(Config):
     strides: tuple[int, ...] = (2, 2)
     features: int = Field(64, gt=1)
     dropout: float = Field(0.2, ge=0, lt=1)
+
+
+class ImageClassifierConfig(ImageFeaturesConfig):
+    """The data fills in the ``labels``."""
+
+    kind: Literal["image-classifier"] = "image-classifier"
     labels: list[str] = []
 
 
@@ -65,9 +70,8 @@ class SoundClassifierConfig(Config):
         return round(self.seconds * self.sample_rate)
 
 
-class GridClassifier(nn.Module):
-    """Values on a grid (B, channels, *sides) to logits of labels (B, L). The config has width, features, blocks,
-    dropout and labels."""
+class GridFeatures(nn.Module):
+    """What describes values on a grid (B, channels, *sides). The config has width, features, blocks and dropout."""
 
     def __init__(self, config: Config, channels: int, strides: Strides, dimensions: int) -> None:
         super().__init__()
@@ -76,12 +80,26 @@ class GridClassifier(nn.Module):
         # Means over halves of each dimension, since where a stroke lies, or when a sound is heard, matters.
         self.join = nn.Linear(2**dimensions * config.features, config.features)
         self.dropout = nn.Dropout(config.dropout)
-        self.output = nn.Linear(config.features, len(config.labels))
 
     def features(self, values: Tensor) -> Tensor:
-        """(B, channels, *sides) to what describes them (B, features)."""
+        """(B, channels, *sides) to (B, features)."""
         pooled = POOLS[self.dimensions](F.gelu(self.encoder(values)), 2)
         return F.gelu(self.join(pooled.flatten(1)))
+
+
+class ImageFeatures(GridFeatures):
+    """Images (B, channels, side, side) in [-1, 1] to what describes them."""
+
+    def __init__(self, config: ImageFeaturesConfig) -> None:
+        super().__init__(config, config.channels, config.strides, dimensions=2)
+
+
+class GridClassifier(GridFeatures):
+    """Values on a grid (B, channels, *sides) to logits of the config's labels (B, L)."""
+
+    def __init__(self, config: Config, channels: int, strides: Strides, dimensions: int) -> None:
+        super().__init__(config, channels, strides, dimensions)
+        self.output = nn.Linear(config.features, len(config.labels))
 
     def forward(self, values: Tensor) -> Tensor:
         return self.output(self.dropout(self.features(values)))

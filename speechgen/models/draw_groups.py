@@ -1,25 +1,23 @@
 """Drawing in orders that go through groups of units: codebook after codebook, or frame after frame."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from speechgen.models.draw_orders import Asked, head_of
 from speechgen.models.generator import Generator
 from speechgen.orders.frames import reel
 from speechgen.orders.layout import Step
 from speechgen.orders.levels import refine
 from speechgen.orders.stepwise import stepwise
 
-Draw = Callable[..., Tensor]  # (z, z_null, step) to units, as the head draws them; further options are the head's own
 
-
-def draw_levels(
-    model: Generator, rows: Tensor, count: int, drawing, generator: torch.Generator, draw: Draw
-) -> Iterator[Tensor]:
+def levels(model: Generator, asked: Asked, drawing, generator: torch.Generator) -> Iterator[Tensor]:
     """Codes (N, K, S) as far as they are known: the first codebook, from the left or masked, then the others."""
     order, books, positions = model.order, model.tokenizer.codebooks, model.positions
-    many, guided = len(rows) // count, len(rows) > count
+    rows, count, many, draw = asked.rows, asked.count, asked.repeats, head_of(model, drawing, generator)
+    guided = many > 1
     units = torch.full((count, positions, books), order.special, device=rows.device)
 
     def condition(level: int) -> Tensor:
@@ -58,10 +56,9 @@ def draw_levels(
         yield _known(known, order.special)
 
 
-def draw_frames(
-    model: Generator, rows: Tensor, count: int, drawing, generator: torch.Generator, draw: Draw
-) -> Iterator[Tensor]:
+def frames(model: Generator, asked: Asked, drawing, generator: torch.Generator) -> Iterator[Tensor]:
     """Units (N, K | D, S) as far as they are known, frame by frame."""
+    rows, count, draw = asked.rows, asked.count, head_of(model, drawing, generator)
     books, condition = model.tokenizer.codebooks, model.condition(rows)
     shape = (count, model.units, books or model.unit_width)
     unknown = model.tokenizer.codebook_size if books else 0.0
@@ -69,7 +66,7 @@ def draw_frames(
     visible = model.order.visible(rows.device)
 
     def look(inputs: Tensor, blank: Tensor) -> Tensor:
-        return model.look(model.embed(inputs, blank).repeat(len(rows) // count, 1, 1), condition, visible)
+        return model.look(model.embed(inputs, blank).repeat(asked.repeats, 1, 1), condition, visible)
 
     options = {"guided": len(rows) > count, "generator": generator}
     steps = drawing.order_steps or model.config.order.steps

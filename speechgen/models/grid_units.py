@@ -6,6 +6,7 @@ A signal is an image, a clip or a sound; only the tokenizer knows which.
 from math import prod
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from speechgen.errors import UserError
@@ -14,6 +15,8 @@ from speechgen.orders.base import FROM_THE_LEFT, OrderConfig, build_order, check
 from speechgen.orders.next_scale import enlarged, pyramid
 from speechgen.tokenizers.base import Tokens
 from speechgen.tokenizers.grids import GridTokenizerConfig, build_grid_tokenizer
+from speechgen.tokenizers.images import ImageCodec
+from speechgen.tokenizers.pixels import Pixels
 
 
 class GridUnits(nn.Module):
@@ -79,3 +82,20 @@ class GridUnits(nn.Module):
     def canvas(self, scales: list[Tensor], side: int) -> Tensor:
         """What the next scale is shown of those before it: (B, C, side, side)."""
         return self.tokenizer.bottleneck.canvas(scales, side) if self.tokenizer.codebooks else enlarged(scales, side)
+
+
+class SmallPictures(nn.Module):
+    """Shows each place of a grid what lies there in a small picture, enlarged (Imagen, Saharia et al. 2022)."""
+
+    def __init__(self, tokenizer: Pixels | ImageCodec, width: int, one_grid: bool) -> None:
+        """Raises UserError for units that have no place in a picture."""
+        super().__init__()
+        self.side, self.sides = tokenizer.config.side, tokenizer.sides
+        if len(self.sides) != 2 or not one_grid:
+            raise UserError("small: a small picture is added place by place; use units on one grid of two dimensions")
+        self.embed = nn.Linear(tokenizer.config.channels * (self.side // self.sides[0]) ** 2, width)
+
+    def forward(self, small: Tensor) -> Tensor:
+        """(B, C, s, s) to (B, positions, width)."""
+        large = F.interpolate(small, size=(self.side, self.side), mode="bilinear", align_corners=False)
+        return self.embed(F.pixel_unshuffle(large, self.side // self.sides[0]).flatten(2).transpose(1, 2))

@@ -19,10 +19,14 @@ from speechgen.models.classifier import (
     VideoClassifier,
     VideoClassifierConfig,
 )
+from speechgen.models.clip import Clip, ClipConfig
+from speechgen.models.gan import ImageGAN, ImageGANConfig
 from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.lora import LoRAConfig, add_lora, merge_lora
+from speechgen.models.normalizing_flow import ImageFlow, ImageFlowConfig
 from speechgen.models.tts import TokenTTS, TTSConfig
+from speechgen.models.vae import ImageVAE, ImageVAEConfig
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.tokenizers.codec import CodecConfig, build_codec
 from speechgen.tokenizers.entropy import FILE, EntropyModel
@@ -34,13 +38,18 @@ from speechgen.training.checkpoint import load_weights, weights_of_run
 WEIGHTS = "model.safetensors"  # of a larger model the first part; model-2.safetensors and so on hold the rest
 PART_BYTES = 20_000_000
 GRIDS = {
+    **dict.fromkeys(("image", "sound", "video"), (GeneratorConfig, Generator)),
     "image-codec": (ImageCodecConfig, ImageCodec),
     "image-classifier": (ImageClassifierConfig, ImageClassifier),
+    "image-clip": (ClipConfig, Clip),
+    "image-vae": (ImageVAEConfig, ImageVAE),
+    "image-gan": (ImageGANConfig, ImageGAN),
+    "image-flow": (ImageFlowConfig, ImageFlow),
     "video-codec": (VideoCodecConfig, VideoCodec),
     "video-classifier": (VideoClassifierConfig, VideoClassifier),
     "sound-classifier": (SoundClassifierConfig, SoundClassifier),
 }
-KINDS = ("codec", "listener", "tts", "wavenet", "image", "sound", "video", *GRIDS)
+KINDS = ("codec", "listener", "tts", "wavenet", *GRIDS)
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 
 
@@ -107,9 +116,7 @@ def build(values: dict, name: str) -> nn.Module:
             return TokenTTS(make_config(TTSConfig, values, name))
         case "wavenet":
             return build_wavenet(make_config(WaveNetConfig, values, name))
-        case "image" | "sound" | "video":
-            return Generator(make_config(GeneratorConfig, values, name))
-        case _ if kind in GRIDS:
+        case kind if kind in GRIDS:
             config, module = GRIDS[kind]
             return module(make_config(config, values, name))
         case _:

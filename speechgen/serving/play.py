@@ -57,8 +57,7 @@ class Watcher:
     def watch(self, name: str, label: str, drawing: Drawing, seed: int) -> Iterator[Seen]:
         """Draw one signal, telling several times a second how far it is. Raises UserError for what cannot be."""
         model = self.load(name)
-        nothing = torch.tensor([len(model.config.labels)])
-        labels = nothing if label == NOT_TOLD else model.label_ids([label])
+        labels = self._told(model, label)
         drawing.check(model)
         place = self.folder / uuid.uuid4().hex
         place.mkdir()
@@ -88,6 +87,14 @@ class Watcher:
         if name not in self.models:
             raise UserError(f"no generator named {name!r}{nearest(name, self.models)}")
         return load(self.models[name])
+
+    @staticmethod
+    def _told(model: Generator, label: str) -> Tensor:
+        """The number of a label (1,), or those of a caption's words (1, W)."""
+        if label != NOT_TOLD:
+            return model.label_ids([label])
+        names = model.config.labels[:1]
+        return torch.full_like(model.label_ids(names) if names else torch.zeros(1).long(), model.nothing)
 
     def _seen(self, model: Generator, place: Path, units: Tensor, appeared: Tensor, step: int, report: str) -> Seen:
         order = _save(place / f"order-{step}.png", order_map(model, appeared, step))

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from speechgen.config import Config
+from speechgen.nn.grid import GridDecoder, GridEncoder
 from speechgen.tokenizers.fsq import FSQConfig
 from speechgen.tokenizers.images import GridCodec
 from speechgen.tokenizers.rvq import RVQConfig
@@ -43,4 +44,6 @@ class VideoCodec(GridCodec):
     def __init__(self, config: VideoCodecConfig) -> None:
         time, space = (prod(over) for over in zip(*config.strides))
         sides = (config.frames // time, config.side // space, config.side // space)
-        super().__init__(config, sides, [(time, space, space) for time, space in config.strides])
+        sizes = ([(time, space, space) for time, space in config.strides], config.blocks, len(sides))
+        encoder = GridEncoder(config.channels, config.width, config.latent, *sizes)
+        super().__init__(config, encoder, GridDecoder(config.latent, config.width, config.channels, *sizes), sides)

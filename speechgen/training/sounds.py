@@ -36,9 +36,11 @@ class SoundClassifierTask(SoundTask):
 
 
 @dataclass
-class SoundBatch(ImageBatch):
-    """A generator's units, their labels, and how many units sound, ``lengths`` (B,)."""
+class SoundBatch:
+    """A generator's units (B, K | D, S), their labels (B,), and how many units sound, ``lengths`` (B,)."""
 
+    values: Tensor
+    labels: Tensor
     lengths: Tensor
 
     def to(self, device) -> "SoundBatch":
@@ -96,7 +98,8 @@ class SoundGeneratorTraining(SoundTraining):
         return SoundBatch(self.train[rows], labels, self.lengths[rows])
 
     def losses(self, player, batch: SoundBatch, step: int, generator) -> tuple[Tensor, dict[str, float]]:
-        loss = self.model.losses(batch.values, batch.labels, generator, batch.lengths if self.predicts else None)
+        lengths = batch.lengths if self.predicts else None
+        loss = self.model.losses(batch.values, batch.labels, generator, lengths=lengths)
         return loss, {"unit": loss.item()}
 
     @torch.no_grad()
@@ -107,7 +110,8 @@ class SoundGeneratorTraining(SoundTraining):
         losses = []
         for rows in torch.arange(len(self.dev)).split(AT_ONCE):
             lengths = self.dev_lengths[rows].to(device) if self.predicts else None
-            losses.append(model.losses(self.dev[rows].to(device), self.dev_labels[rows].to(device), draw, lengths))
+            units, labels = self.dev[rows].to(device), self.dev_labels[rows].to(device)
+            losses.append(model.losses(units, labels, draw, lengths=lengths))
         shown = Shown({"unit": torch.stack(losses).mean().item()})
         if self.task.shown:
             names = model.config.labels

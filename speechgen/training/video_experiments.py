@@ -10,7 +10,8 @@ from speechgen.models.classifier import VideoClassifier, VideoClassifierConfig
 from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.models.load import load
 from speechgen.tokenizers.videos import VideoCodec, VideoCodecConfig
-from speechgen.training.images import ClassifierTraining, GeneratorTraining, ImageCodecTraining, ImageTask
+from speechgen.training.image_codec import ImageCodecTask, ImageCodecTraining
+from speechgen.training.images import ClassifierTraining, GeneratorTraining, ImageTask
 from speechgen.training.loop import Task, TrainConfig
 
 
@@ -24,7 +25,7 @@ class ClipsConfig(Config):
 class VideoCodecExperiment(Config):
     kind: Literal["video-codec"]
     model: VideoCodecConfig = VideoCodecConfig()
-    task: ImageTask = ImageTask(shown=4)
+    task: ImageCodecTask = ImageCodecTask(shown=4)
     data: ClipsConfig
     training: TrainConfig
 
@@ -93,8 +94,10 @@ def build_videos(config: Config) -> tuple[Config, Task, Clips]:
     if found != wanted:
         found, wanted = ("x".join(map(str, size)) for size in (found, wanted))
         raise UserError(f"{config.data.train}: clips of {found}, but the model has {wanted}; dump them at its size")
+    if config.kind == "video-codec" and (config.task.adversarial.adversarial or config.task.perceptual.weight):
+        raise UserError("task: adversarial and perceptual losses look at images; leave them out for a codec of clips")
     build, task = PARTS[config.kind]
     model = build(config.model)
     if codec is not None:
         model.tokenizer.load_state_dict(codec.state_dict())
-    return config, task(model, config.task, train_set, dev, config.training.seed), train_set
+    return config, task(model, config.task, train_set, dev, seed=config.training.seed), train_set

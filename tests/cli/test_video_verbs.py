@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from speechgen.data.clips import Clips, moving_digits
-from speechgen.data.images import Images, digits
+from speechgen.data.image_corpora import digits
+from speechgen.data.images import Images
 from speechgen.models.systems import SYSTEMS
 
 ROOT = Path(__file__).parents[2]

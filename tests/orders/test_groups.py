@@ -114,7 +114,7 @@ def test_padding_changes_nothing_where_lengths_are_predicted() -> None:
     z = model.look(model.embed(view.inputs, view.blank), model.condition(labels), None, view.real)
     alone = model.look(model.embed(view.inputs[:1, :3], view.blank[:1, :3]), model.condition(labels[:1]))
     torch.testing.assert_close(z[:1, :3], alone)
-    assert model.losses(units, labels, generator(), lengths).isfinite()
+    assert model.losses(units, labels, generator(), lengths=lengths).isfinite()
 
 
 def test_a_sound_ends_where_its_length_was_predicted_and_silence_follows() -> None:
@@ -140,12 +140,12 @@ def test_hidden_shares_of_rows_with_lengths() -> None:
 def test_a_prompt_is_continued_as_if_it_had_been_drawn() -> None:
     model, labels = make("sound", LATENTS, {"kind": "raster"}, FLOW), torch.tensor([0, 1])
     *_, whole = draw_units(model, labels, Drawing(steps=2, temperature=0.0), generator())
-    *_, continued = draw_units(model, labels, Drawing(steps=2, temperature=0.0), generator(), whole[..., :3])
+    *_, continued = draw_units(model, labels, Drawing(steps=2, temperature=0.0), generator(), prompt=whole[..., :3])
     torch.testing.assert_close(continued, whole)
     with pytest.raises(UserError, match="give fewer"):
-        next(draw_units(model, labels, Drawing(), generator(), whole))
+        next(draw_units(model, labels, Drawing(), generator(), prompt=whole))
     with pytest.raises(UserError, match="use order: raster"):
-        next(draw_units(make("sound", LATENTS, {"kind": "joint"}, FLOW), labels, Drawing(), generator(), whole))
+        next(draw_units(make("sound", LATENTS, {"kind": "joint"}, FLOW), labels, Drawing(), generator(), prompt=whole))
 
 
 def test_words_that_labels_share_are_shared() -> None:
