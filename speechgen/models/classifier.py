@@ -12,7 +12,6 @@ from speechgen.config import Config
 from speechgen.nn.grid import GridEncoder, Strides
 
 POOLS = {2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}
-LOUD, SPREAD = -4.0, 3.0  # about the mean and the deviation of log-mel values of sounds
 
 
 class ImageFeaturesConfig(Config):
@@ -128,7 +127,9 @@ class SoundClassifier(GridClassifier):
         self.spectrogram = LogMel(config.sample_rate, config.window, config.hop, config.mels)
 
     def features(self, values: Tensor) -> Tensor:
-        return super().features((self.spectrogram(values) - LOUD) / SPREAD)
+        seen = self.spectrogram(values)  # (B, 1, mels, frames), from which loudness is taken away
+        mean, deviation = seen.mean((2, 3), keepdim=True), seen.std((2, 3), keepdim=True)
+        return super().features((seen - mean) / (deviation + 1e-3))
 
 
 Classifier = ImageClassifier | VideoClassifier | SoundClassifier
