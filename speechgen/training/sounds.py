@@ -11,6 +11,7 @@ from speechgen.audio.lengths import fitted
 from speechgen.config import Config
 from speechgen.data.shards import Example
 from speechgen.data.sound_units import SoundUnits
+from speechgen.errors import UserError
 from speechgen.models.classifier import SoundClassifier
 from speechgen.models.draw import Drawing, draw_images
 from speechgen.models.generator import Generator
@@ -56,8 +57,10 @@ class LabelledWaves:
 
 
 def labelled_waves(examples: list[Example], labels: list[str], names: list[str], samples: int) -> LabelledWaves:
-    """Recordings of known labels; the others are left out."""
+    """Recordings of known labels; the others are left out. Raises UserError when none is left."""
     known = [(example, label) for example, label in zip(examples, labels, strict=True) if label in names]
+    if not known:
+        raise UserError(f"no recording has one of the labels {', '.join(names)}")
     waves = [torch.from_numpy(one.audio.astype(np.float32) / 32768) for one, _ in known]
     fit = [fitted(wave, one.sample_rate, samples) for wave, (one, _) in zip(waves, known, strict=True)]
     numbers = np.array([names.index(label) for _, label in known], np.int64)
