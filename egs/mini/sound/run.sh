@@ -3,7 +3,7 @@
 cd "$(dirname "$0")" || exit
 
 prepare=(speechgen data mini --speakers 6 --sentences 40)
-seconds=2.5
+seconds=2.4
 label=speaker
 each=10
 guidance=1
