@@ -77,13 +77,14 @@ class GridFeatures(nn.Module):
         self.config, self.dimensions = config, dimensions
         self.encoder = GridEncoder(channels, config.width, config.features, strides, config.blocks, dimensions)
         # Means over halves of each dimension, since where a stroke lies, or when a sound is heard, matters.
+        self.norm = nn.Identity()
         self.join = nn.Linear(2**dimensions * config.features, config.features)
         self.dropout = nn.Dropout(config.dropout)
 
     def features(self, values: Tensor) -> Tensor:
         """(B, channels, *sides) to (B, features)."""
         pooled = POOLS[self.dimensions](F.gelu(self.encoder(values)), 2)
-        return F.gelu(self.join(pooled.flatten(1)))
+        return F.gelu(self.join(self.norm(pooled.flatten(1))))
 
 
 class ImageFeatures(GridFeatures):
@@ -124,6 +125,8 @@ class SoundClassifier(GridClassifier):
 
     def __init__(self, config: SoundClassifierConfig) -> None:
         super().__init__(config, 1, config.strides, dimensions=2)
+        # Most of a spectrogram is alike in all sounds; without this, training stands still at first.
+        self.norm = nn.BatchNorm1d(4 * config.features)
         self.spectrogram = LogMel(config.sample_rate, config.window, config.hop, config.mels)
 
     def features(self, values: Tensor) -> Tensor:

@@ -63,14 +63,18 @@ class VideoPixels(nn.Module):
         frame, place = divmod(inputs.shape[1] - 1, each)
         if frame and not place:
             memory = self._remember(inputs[:, (frame - 1) * each + 1 :], memory)
-        z = self._frame(inputs[:, frame * each :], memory[0], state.condition)
+        # Rows further up than the stack reaches change nothing.
+        first = max(0, place // self.side - sum(self.stack.dilations))
+        z = self._frame(inputs[:, frame * each + first * self.side :], memory[0][:, :, first:], state.condition)
         return z[:, -1:], ClipSoFar(inputs, state.condition, memory)
 
     def _frame(self, x: Tensor, told: Tensor, condition: Tensor) -> Tensor:
-        """One frame's first positions (B, up to side * side, width), told what came before (B, width, H, W)."""
+        """Some rows of a frame (B, positions, width), the last one perhaps not whole, told what came before (B, width,
+        H, W) there and below."""
         positions = x.shape[1]
-        whole = self._grid(F.pad(x, (0, 0, 0, self.side**2 - positions)))
-        skips = self.stack(whole, told + condition[:, :, None, None]).flatten(2).transpose(1, 2)[:, :positions]
+        rows = self._grid(F.pad(x, (0, 0, 0, -positions % self.side)))
+        skips = self.stack(rows, told[:, :, : rows.shape[2]] + condition[:, :, None, None])
+        skips = skips.flatten(2).transpose(1, 2)[:, :positions]
         return self.output(skips.relu()).relu()
 
     def _remember(self, units: Tensor, memory: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -81,7 +85,7 @@ class VideoPixels(nn.Module):
         return give.sigmoid() * cell.tanh(), cell
 
     def _grid(self, x: Tensor) -> Tensor:
-        return x.transpose(1, 2).unflatten(2, (self.side, self.side))
+        return x.transpose(1, 2).unflatten(2, (-1, self.side))
 
     def _nothing(self, batch: int, like: Tensor) -> Tensor:
         return like.new_zeros(batch, self.width, self.side, self.side)
