@@ -12,7 +12,7 @@ from speechgen.text.words import words_of
 
 CORPORA = ("digits", "mnist", "fxemoji")
 NAMES = "names.tsv"  # of a folder of pictures: columns path and caption
-HELD_OUT = 20  # one captioned picture in so many is for dev, another one for test
+HELD_OUT = 8  # one captioned picture in so many is for dev, another one for test, if its words are known without it
 
 
 def digits() -> dict[str, Images]:

@@ -43,10 +43,12 @@ class Test:
     __test__ = False  # of pytest's business
 
     def __init__(self, folder: Path, judge: str | Path) -> None:
-        """Raises UserError for a folder without images, and a judge that knows other labels."""
+        """Raises UserError for a folder without images, or with too few."""
         images = Images.read(folder)
         self.names, self.judge = images.names, load_judge(judge)
         half = len(images) // 2
+        if half < 2:
+            raise UserError(f"{folder}: of {len(images)} items no distance can be measured; hold out 4 or more")
         signals, labels = as_tensor(images), torch.from_numpy(images.labels)
         self.reference = features_of(self.judge, signals[:half])
         self.signals, self.labels = signals[half:], labels[half:]

@@ -141,6 +141,8 @@ def score_set(folder: Path, test: Path, classifier: str, model: str) -> dict:
     if real.names != made.names:
         raise UserError(f"{test}: has other labels than the generated images")
     half = len(real) // 2
+    if half < 2:
+        raise UserError(f"{test}: of {len(real)} images no distance can be measured; hold out 4 or more")
     halves, answers = as_tensor(real).split([half, len(real) - half]), torch.from_numpy(real.labels)
     noise = torch.rand(halves[1].shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
     systems = {"test images": (halves[1], answers[half:])}

@@ -49,7 +49,7 @@ def corpus(tmp_path_factory) -> Path:
         Images(images.pixels[:60], images.labels[:60], images.names, images.source).write(folder / "dump" / split)
     (folder / "cell.yaml").write_text(yaml.safe_dump(CELL))
     (folder / "judge.yaml").write_text(yaml.safe_dump(JUDGE))
-    (folder / "grid.yaml").write_text(yaml.safe_dump(GRID))
+    (folder / "grid.yaml").write_text(yaml.safe_dump(GRID, sort_keys=False))
     old = Path.cwd()
     os.chdir(folder)
     run_experiment(read_experiment(Path("judge.yaml"), []), Path("judge"), "cpu")

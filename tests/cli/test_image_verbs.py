@@ -159,11 +159,11 @@ def emoji(tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("emoji")
     (folder / "png").mkdir()
-    colours, things = ("red", "green", "blue", "white"), ("heart", "cat", "dog", "sun", "moon", "star")
+    colours, things = ("red", "navy", "gold", "white"), ("heart", "cat", "dog", "sun", "moon", "star")
     lines = ["id\tpath\tcaption"]
-    for number in range(120):
-        caption = f"{colours[number % 4]} {things[number % 6]} {'abcdefghij'[number % 10]}"
-        colour = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)][number % 4]
+    for number in range(150):
+        caption = f"{colours[number % 4]} {things[number % 6]} {'abcdefghijklm'[number % 13]}"
+        colour = [(255, 0, 0), (0, 0, 128), (255, 215, 0), (255, 255, 255)][number % 4]
         picture = Image.new("RGB", (8, 8), colour)
         picture.putpixel((number % 6, number % 10 % 8), (0, 0, 0))
         picture.save(folder / f"png/{number}.png")
@@ -176,7 +176,7 @@ def test_from_captions_to_scores_and_a_new_word(run, emoji, tmp_path) -> None:
     recipe, data = ROOT / "egs/fxemoji/image", tmp_path / "data"
     assert run("image", "prepare", "fxemoji", "--corpus", emoji, "--out", data)[0] == 0
     splits = {split: Images.read(data / split) for split in ("train", "dev", "test")}
-    assert sum(map(len, splits.values())) == 120 and splits["train"].pixels.shape[1:] == (8, 8, 3)
+    assert sum(map(len, splits.values())) == 150 and splits["train"].pixels.shape[1:] == (8, 8, 3)
     words = {word for name in splits["train"].names for word in name.split()}
     assert all(words.issuperset(name.split()) for split in splits.values() for name in split.names)
     few = [f"--set=training.{key}={value}" for key, value in FEW.items()]
@@ -200,7 +200,7 @@ def test_from_captions_to_scores_and_a_new_word(run, emoji, tmp_path) -> None:
         assert status == 0 and "4 images of red cat, Sun!" in said, error
     for words, line in [
         (("--caption", "red cats"), "the word 'cats' is not known; did you mean 'cat'"),
-        ((), "name some by --caption; known: a, b, blue, c, cat"),
+        ((), "name some by --caption; known: a, b, c, cat, d"),
     ]:
         status, _, error = run("image", "generate", tmp_path / "ddpm", *words, *drawn)
         assert status == 2 and line in error and error.count("\n") == 1, error
