@@ -21,11 +21,11 @@ from speechgen.training.loop import Shown
 
 class SoundTask(Config):
     """``batch`` sounds a step. ``unknown``: share of sounds whose label a generator is not told, which guidance needs.
-    Evaluation hears ``held_out`` sounds, and draws ``shown`` (0: none)."""
+    Evaluation hears ``dev_sounds`` sounds, and draws ``shown`` (0: none)."""
 
     batch: int = Field(32, ge=1)
     unknown: float = Field(0.1, ge=0, le=1)
-    held_out: int = Field(500, ge=1)
+    dev_sounds: int = Field(500, ge=1)
     shown: int = Field(4, ge=0)
 
 
@@ -74,9 +74,9 @@ class SoundTraining(ImageTraining):
         """``train`` and ``dev``: what the model is shown (N, ...); ``labels`` of both, arrays (N,)."""
         self.players: dict[str, nn.Module] = {self.name: model}
         self.model, self.task, self.seed = model, task, seed
-        self.train, self.dev = train, dev[: task.held_out]
+        self.train, self.dev = train, dev[: task.dev_sounds]
         self.labels, self.dev_labels = (torch.from_numpy(one) for one in labels)
-        self.dev_labels = self.dev_labels[: task.held_out]
+        self.dev_labels = self.dev_labels[: task.dev_sounds]
 
 
 class SoundGeneratorTraining(SoundTraining):
