@@ -92,7 +92,7 @@ def test_every_recipe_has_a_config_that_can_be_read_and_a_page(run: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", ["listener", "codec", "tts", "wavenet", "image"])
+@pytest.mark.parametrize("task", ["listener", "codec", "tts", "wavenet", "image", "sound"])
 def test_mini_runs_from_nothing_to_its_demo(task: str, tmp_path: Path) -> None:
     run = copy_recipe(ROOT / "egs/mini" / task / "run.sh", tmp_path / "a clone")
     small = run.read_text(encoding="utf-8").replace("--speakers 6 --sentences 40", "--speakers 2 --sentences 10")
