@@ -26,6 +26,8 @@ def invert(
     known, captions = model.config.labels, model.config.captions
     if name in known or not name or (captions and words_of(name) != [name]):
         raise UserError(f"name {name!r}: choose a new {'word of lower-case letters' if captions else 'label'}")
+    if model.config.told == "words":
+        raise UserError("the model knows labels by words that they share; invert one of told: label, or of captions")
     if model.config.small:
         raise UserError("the model enlarges small pictures, which know the new thing already; invert the small model")
     learned = Generator(model.config.model_copy(update={"labels": [*known, name]}))
