@@ -92,7 +92,7 @@ SYSTEMS = (
     _image("energy head (SLED)", "sled", "vae", "continuous latents", "raster", "energy"),
     _image("MSE on latents (why it fails)", "mse", "vae", "continuous latents", "raster", "mse"),
     _image("DDPM", "ddpm", "none", "pixels", "joint", "diffusion"),
-    _captioned("text-conditioned DDPM", "ddpm", "none", "pixels", "joint", "diffusion"),
+    _captioned("text-conditioned DDPM", "image", "none", "pixels", "joint", "diffusion"),
     _image("Imagen (cascade)", "imagen", "none", "pixels, small to large", "joint", "diffusion", small=True),
     _image("latent diffusion", "latent-diffusion", "vae", "continuous latents", "joint", "diffusion"),
     _image("latent flow matching", "image", "vae", "continuous latents", "joint", "flow"),
