@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from speechgen.audio.features import LogMel
 from speechgen.config import Config
-from speechgen.nn.grid import GridEncoder, Strides
+from speechgen.nn.grid import FoldFrames, GridEncoder, Strides
 
 POOLS = {2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}
 
@@ -34,7 +34,8 @@ class ImageClassifierConfig(ImageFeaturesConfig):
 
 
 class VideoClassifierConfig(Config):
-    """``strides`` over time and space; the rest is as of images."""
+    """``patch``: side of the squares of pixels that are folded into channels first. ``strides`` over time and space;
+    the rest is as of images."""
 
     kind: Literal["video-classifier"] = "video-classifier"
     frames: int = Field(8, gt=0)
@@ -42,7 +43,8 @@ class VideoClassifierConfig(Config):
     channels: int = Field(1, gt=0)
     width: int = Field(24, gt=0)
     blocks: int = Field(1, ge=0)
-    strides: tuple[tuple[int, int], ...] = ((2, 2), (2, 2))
+    patch: int = Field(2, ge=1)
+    strides: tuple[tuple[int, int], ...] = ((2, 2),)
     features: int = Field(64, gt=1)
     dropout: float = Field(0.2, ge=0, lt=1)
     labels: list[str] = []
@@ -117,7 +119,11 @@ class VideoClassifier(GridClassifier):
 
     def __init__(self, config: VideoClassifierConfig) -> None:
         strides = [(time, space, space) for time, space in config.strides]
-        super().__init__(config, config.channels, strides, dimensions=3)
+        super().__init__(config, config.channels * config.patch**2, strides, dimensions=3)
+        self.fold = FoldFrames(config.patch)
+
+    def features(self, values: Tensor) -> Tensor:
+        return super().features(self.fold(values))
 
 
 class SoundClassifier(GridClassifier):

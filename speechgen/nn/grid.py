@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from speechgen.nn.convnext import ConvNeXtStack
@@ -46,6 +47,18 @@ class GridDecoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
+
+
+class FoldFrames(nn.Module):
+    """Clips (B, C, T, H, W) to (B, C * patch^2, T, H / patch, W / patch), or with ``back`` the other way: convolutions
+    over time and space at full size cost a CPU more than all that follows."""
+
+    def __init__(self, patch: int, back: bool = False) -> None:
+        super().__init__()
+        self.patch, self.turn = patch, F.pixel_shuffle if back else F.pixel_unshuffle
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.turn(x.transpose(1, 2), self.patch).transpose(1, 2)
 
 
 def over_sequence(grid: Tensor) -> tuple[Tensor, torch.Size]:

@@ -5,9 +5,10 @@ from math import prod
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
+from torch import nn
 
 from speechgen.config import Config
-from speechgen.nn.grid import GridDecoder, GridEncoder
+from speechgen.nn.grid import FoldFrames, GridDecoder, GridEncoder
 from speechgen.tokenizers.fsq import FSQConfig
 from speechgen.tokenizers.images import GridCodec
 from speechgen.tokenizers.rvq import RVQConfig
@@ -17,8 +18,9 @@ Stride = Annotated[int, Field(ge=1)]
 
 
 class VideoCodecConfig(Config):
-    """``strides``: of the encoder's convolutions, each over time and over space; a clip of ``frames`` images of
-    ``side`` pixels becomes a grid of frames / their product times (side / theirs) squared."""
+    """``patch``: side of the squares of pixels that are folded into channels first; ``strides``: of the encoder's
+    convolutions, each over time and over space. A clip of ``frames`` images of ``side`` pixels becomes a grid of
+    frames / their product times (side / patch / theirs) squared."""
 
     kind: Literal["video-codec"] = "video-codec"
     frames: int = Field(8, gt=0)
@@ -26,15 +28,17 @@ class VideoCodecConfig(Config):
     channels: int = Field(1, gt=0)
     width: int = Field(32, gt=0)
     blocks: int = Field(1, ge=0)
-    strides: tuple[tuple[Stride, Stride], ...] = ((1, 2), (2, 2))
+    patch: int = Field(2, ge=1)
+    strides: tuple[tuple[Stride, Stride], ...] = ((2, 2),)
     latent: int = Field(16, gt=0)
     bottleneck: RVQConfig | FSQConfig | VAEConfig = Field(RVQConfig(codebooks=1), discriminator="kind")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for size, over in zip((self.frames, self.side), zip(*self.strides)):
-            if size % prod(over):
-                raise ValueError(f"strides {self.strides} do not divide {self.frames} frames of {self.side} pixels")
+        time, space = (prod(over) for over in zip(*self.strides))
+        if self.frames % time or self.side % (space * self.patch):
+            sizes = f"{self.frames} frames of {self.side} pixels"
+            raise ValueError(f"patch {self.patch} and strides {self.strides} do not divide {sizes}")
         return self
 
 
@@ -43,7 +47,11 @@ class VideoCodec(GridCodec):
 
     def __init__(self, config: VideoCodecConfig) -> None:
         time, space = (prod(over) for over in zip(*config.strides))
-        sides = (config.frames // time, config.side // space, config.side // space)
+        sides = (config.frames // time, *(config.side // space // config.patch,) * 2)
+        channels = config.channels * config.patch**2
         sizes = ([(time, space, space) for time, space in config.strides], config.blocks, len(sides))
-        encoder = GridEncoder(config.channels, config.width, config.latent, *sizes)
-        super().__init__(config, encoder, GridDecoder(config.latent, config.width, config.channels, *sizes), sides)
+        encoder = nn.Sequential(FoldFrames(config.patch), GridEncoder(channels, config.width, config.latent, *sizes))
+        decoder = nn.Sequential(
+            GridDecoder(config.latent, config.width, channels, *sizes), FoldFrames(config.patch, back=True)
+        )
+        super().__init__(config, encoder, decoder, sides)

@@ -19,7 +19,7 @@ CODEC = {
 }  # fmt: skip
 SOUNDS = {"kind": "sounds", "codec": CODEC, "frames": POSITIONS}
 CODES, LATENTS = {**SOUNDS, "unit": "codes", "codebooks": BOOKS}, {**SOUNDS, "patch": 2}
-CLIPS = {"kind": "video-codec", "frames": 3, "side": 4, "width": 8, "latent": 4, "strides": [[1, 2]]}
+CLIPS = {"kind": "video-codec", "frames": 3, "side": 4, "width": 8, "latent": 4, "strides": [[1, 1]]}
 VAE = {**CLIPS, "bottleneck": {"kind": "vae"}}
 FLOW = {"kind": "flow", "width": 8, "blocks": 1}
 

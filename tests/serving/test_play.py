@@ -19,7 +19,7 @@ STACK = {"width": 16, "blocks": 1, "window": 960}
 RVQ = {"codebooks": 2, "codebook_size": 16, "code_width": 4}
 CODEC = {"width": 8, "encoder": STACK, "decoder": STACK, "bottleneck": RVQ}
 PIXELS = {"kind": "pixels", "side": 4, "levels": 4}
-VAE = {"kind": "video-codec", "frames": 2, "side": 4, "width": 8, "latent": 4, "strides": [[1, 2]]}
+VAE = {"kind": "video-codec", "frames": 2, "side": 4, "width": 8, "latent": 4, "strides": [[1, 1]]}
 SYSTEMS = {
     "raster": {"tokenizer": PIXELS},
     "maskgit": {"tokenizer": PIXELS, "order": {"kind": "masked", "steps": 4}},
