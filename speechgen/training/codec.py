@@ -85,6 +85,7 @@ class CodecTraining:
             self.players["discriminators"] = Discriminators(task.adversarial.discriminators)
         self.rates = {"discriminators": task.adversarial.discriminator_rate}
         self.surface, self.perceptual = SurfaceLoss(codec.sample_rate, task.surface), perceptual
+        self.judges = [self.surface, *([perceptual] if perceptual else [])]
         self.crops = Crops(train, int(task.seconds * codec.sample_rate) // codec.hop * codec.hop, task.batch, seed)
         self.weights = self.surface.weights()
         if perceptual is not None:
