@@ -27,12 +27,14 @@ from speechgen.tokenizers.codec import Codec, CodecConfig, build_codec
 from speechgen.tokenizers.images import ImageCodec, ImageCodecConfig
 from speechgen.training.checkpoint import seed_everything
 from speechgen.training.codec import CodecTask, CodecTraining
+from speechgen.training.distil import Teacher
 from speechgen.training.facts import read_facts
 from speechgen.training.images import ClassifierTraining, GeneratorTraining, ImageCodecTraining, ImageTask
 from speechgen.training.listener import ListenerTask, ListenerTraining, spoken, with_symbols
-from speechgen.training.loop import Task, TrainConfig, train
+from speechgen.training.loop import Task, train
 from speechgen.training.machine import keep_memory
 from speechgen.training.opponents import start_discriminators
+from speechgen.training.pace import TrainConfig
 from speechgen.training.tts import TTSTask, TTSTraining, build_tts
 from speechgen.training.wavenet import WaveNetTask, WaveNetTraining, with_labels
 
@@ -204,9 +206,14 @@ def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task, list[Units]]:
         raise UserError(f"initial: {config.initial}: is no TTS")
     if initial is not None:
         said = config.model.model_dump(exclude_unset=True)
+        if config.model.head.kind == "one-step":  # it goes on from a flow's weights, so it has their sizes
+            head = initial.config.head.model_dump(include={"width", "blocks"})
+            said["head"] = head | config.model.head.model_dump(exclude_unset=True)
         config = config.model_copy(update={"model": make_config(TTSConfig, initial.config.model_dump() | said)})
     elif config.lora is not None:
         raise UserError("lora: adapts a model that has learned something; name it with initial:")
+    elif config.model.head.kind == "one-step":
+        raise UserError("model.head: one-step learns from a trained flow; name it with initial:")
     codec = load(config.model.codec)
     if config.model.unit == "codes":
         _check_codes(config.model, codec, units[0])
@@ -216,7 +223,10 @@ def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task, list[Units]]:
         _start_from(model, config.initial)
     if config.lora is not None:
         add_lora(model, config.lora)
-    return config, TTSTraining(model, config.task, units, dev, codec, config.training.seed), units
+    head, teacher = config.model.head, None
+    if head.kind == "one-step":
+        teacher = Teacher(initial, head, str(config.initial))
+    return config, TTSTraining(model, config.task, units, dev, codec, config.training.seed, teacher), units
 
 
 def _wavenet(config: WaveNetExperiment) -> tuple[WaveNetExperiment, Task, list[Example]]:
