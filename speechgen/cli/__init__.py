@@ -26,6 +26,7 @@ from speechgen.cli import (
     toy,
     train,
     tts,
+    tts_compare,
     voice,
     watermark,
     wavenet,
@@ -38,7 +39,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (train.train, say.say, pack.pack, demo.demo, serve.serve, doctor.doctor, systems.systems):
+VERBS = (train.train, say.say, pack.pack, demo.demo, serve.serve, doctor.doctor, systems.systems)
+for verb in VERBS:
     app.command()(verb)
 dump.app.command()(dump_units.units)
 codec.app.command()(codec_eval.generate)
@@ -47,6 +49,7 @@ codec.app.command("eval")(codec_eval.evaluate)
 codec.app.command()(codec_tools.fit_entropy)
 codec.app.command()(codec_tools.export)
 codec.app.command()(codec_ablate.ablate)
+tts.app.command()(tts_compare.compare)
 for family in (data, dump, codec, listener, tts, wavenet, image, voice, watermark, bench, toy):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 
