@@ -18,6 +18,7 @@ from speechgen.cli import (
     dump,
     dump_units,
     image,
+    journal,
     listener,
     pack,
     say,
@@ -39,7 +40,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-VERBS = (train.train, say.say, pack.pack, demo.demo, serve.serve, doctor.doctor, systems.systems)
+VERBS = (train.train, say.say, pack.pack, journal.journal, demo.demo, serve.serve, doctor.doctor, systems.systems)
 for verb in VERBS:
     app.command()(verb)
 dump.app.command()(dump_units.units)
