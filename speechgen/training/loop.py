@@ -141,7 +141,7 @@ def train(
     bad, returns, returned = dict.fromkeys(players, 0), 0, 0
     clock = time.monotonic()
     with _progress(accelerator.is_main_process) as progress:
-        bar = progress.add_task("train", total=1.0 if config.hours else config.steps, completed=step)
+        bar = progress.add_task("train", total=100 if config.hours else config.steps, completed=step)
         while not pace.is_over(step) and (until is None or step < until) and not patience.is_over:
             batch = task.batch(step, rank, ranks)
             batch = batch.to(accelerator.device) if hasattr(batch, "to") else batch
@@ -174,7 +174,7 @@ def train(
                     window.setdefault(f"{name}/{key}", []).append(value)
             step += 1
             pace.tick()
-            progress.update(bar, completed=pace.share(step) if config.hours else step)
+            progress.update(bar, completed=100 * pace.share(step) if config.hours else step)
 
             if step % config.log_every == 0:
                 each = (time.monotonic() - clock) / config.log_every
@@ -190,6 +190,7 @@ def train(
                         writer.add_scalar(key, value, step)
                     progress.console.print(_line(step, each, means))
                 clock, window = time.monotonic(), {}
+            is_due = pace.is_due(step, config.checkpoint_every, config.checkpoint_minutes)
             if pace.is_due(step, config.evaluate_every, config.evaluate_minutes) or pace.is_over(step):
                 loss: float | None = None
                 if writer:
@@ -205,7 +206,8 @@ def train(
                         save_best(exp, averages)
                 for player in players.values():
                     player.train()
-            is_due = pace.is_due(step, config.checkpoint_every, config.checkpoint_minutes)
+                pace.tick()  # so that a slow evaluation is not followed by the next at once
+            is_due |= pace.is_due(step, config.checkpoint_every, config.checkpoint_minutes)
             if (is_due and not any(bad.values())) or pace.is_over(step):
                 checkpoint()
                 returns = 0 if step > returned + PATIENCE else returns

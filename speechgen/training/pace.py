@@ -52,7 +52,7 @@ class Pace:
         return time.monotonic() - self._began
 
     def tick(self) -> None:
-        """Look at the clock; called once a step, so that all that follows from it agrees within the step."""
+        """Look at the clock; called after each step and evaluation, so that what follows agrees on the time."""
         self._before, self.seconds = self.seconds, self.now()
         if self.config.hours is not None and self._ranks > 1:
             (self.seconds,) = broadcast_object_list([self.seconds])

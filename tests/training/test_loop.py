@@ -141,6 +141,21 @@ def test_a_run_by_the_clock_ends_in_time_and_is_seen_and_saved_on_the_way(build,
     train(build("line", stop_at=facts["step"]), timed, tmp_path)  # over is over: no further batch is asked for
 
 
+def test_slow_evaluations_do_not_follow_one_another(build, config, tmp_path, monkeypatch):
+    clock, task = Clock(), build("line")
+    monkeypatch.setattr("speechgen.training.pace.time", clock)
+    evaluate = task.evaluate
+
+    def slowly(*arguments):
+        clock.time += 90.0
+        return evaluate(*arguments)
+
+    task.evaluate = slowly
+    train(task, config(10**9, hours=0.1, evaluate_minutes=1, log_every=1), tmp_path)
+    steps = [step for step, _ in read_curves(tmp_path)["hours"]]
+    assert len(steps) == 3 and all(later - earlier > 20 for earlier, later in zip(steps, steps[1:]))
+
+
 def test_a_gpu_that_is_not_there_is_one_line(build, config, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="--device cuda: this machine has no GPU"):
