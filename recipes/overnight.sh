@@ -20,6 +20,7 @@ parse_options "$@"
 [[ $device != cuda || $dry_run == true || $help == true ]] || nvidia-smi -L > /dev/null 2>&1 ||
   stop "no GPU here; leave out --device cuda and give the CPU its hours: make overnight"
 exp=$expdir/overnight${tag:+_$tag}
+test=$exp/data/test
 models=$(realpath -m "$exp") # so that the voice finds its codec wherever it is called from
 read -ra overrides <<< "$set"
 
@@ -41,34 +42,31 @@ also -- speechgen dump audio "$exp/data/dev" "$exp/dump/dev" --sample_rate "$sam
 train listener "$listener_config" 0.1 ""
 step 3 listener "dump/ -> listener/: trained, scored, packed" from "$listener_config" "$exp/dump/train" "$exp/dump/dev" \
   to "$exp/listener/checkpoints" "$exp/listener/packed" -- "${training[@]}"
-also -- speechgen listener generate "$exp/listener" "$exp/data/test" --limit "$limit" --out "$exp/listener/generate"
+also -- speechgen listener generate "$exp/listener" "$test" --limit "$limit" --out "$exp/listener/generate"
 also -- speechgen listener score "$exp/listener/generate" --results "$exp/listener/RESULTS.md"
 also -- speechgen pack "$exp/listener" --out "$exp/listener/packed"
 
 train codec "$codec_config" 0.35 ""
 step 4 codec "dump/ -> codec/: trained, scored, packed" \
   from "$codec_config" "$exp/dump/train" "$exp/dump/dev" "$exp/listener/packed" \
-  to "$exp/codec/checkpoints" "$exp/codec/packed" -- \
-  "${training[@]}" --set="task.perceptual.model=$exp/listener/packed"
-also -- speechgen codec generate "$exp/codec" "$exp/data/test" --kbps "$kbps" --limit "$limit" --nj "$nj" \
-  --baselines opus --generations 1 --out "$exp/codec/generate"
-also -- speechgen codec score "$exp/codec/generate" --results "$exp/codec/RESULTS.md" --nj "$nj"
+  to "$exp/codec/checkpoints" "$exp/codec/packed" -- "${training[@]}" --set="task.perceptual.model=$exp/listener/packed"
+also -- speechgen codec eval "$test" --model "$exp/codec" --kbps "$kbps" --generations 1 --out "$exp/codec/generate" \
+  --limit "$limit" --nj "$nj" --results "$exp/codec/RESULTS.md"
 also -- speechgen pack "$exp/codec" --out "$exp/codec/packed"
 
+units=(--codec "$exp/codec/packed" --listener "$exp/listener/packed")
 step 5 units "dump/ -> dump/*.units: latents, codes, phonemes in time" \
   from "$exp/dump/train" "$exp/dump/dev" "$exp/listener/packed" "$exp/codec/packed" \
   to "$exp/dump/train.units" "$exp/dump/dev.units" -- \
-  speechgen dump units "$exp/dump/train" "$exp/dump/train.units" \
-  --codec "$exp/codec/packed" --listener "$exp/listener/packed"
-also -- speechgen dump units "$exp/dump/dev" "$exp/dump/dev.units" \
-  --codec "$exp/codec/packed" --listener "$exp/listener/packed"
+  speechgen dump units "$exp/dump/train" "$exp/dump/train.units" "${units[@]}"
+also -- speechgen dump units "$exp/dump/dev" "$exp/dump/dev.units" "${units[@]}"
 
 train voice "$voice_config" 0.4 .units
 step 6 voice "dump/*.units -> voice/: trained, scored, packed" \
   from "$voice_config" "$exp/dump/train.units" "$exp/dump/dev.units" to "$exp/voice/checkpoints" "$exp/voice/packed" -- \
   "${training[@]}" --set="model.codec=$models/codec/packed" --set="model.listener=$models/listener/packed"
-also -- speechgen tts generate "$exp/voice" "$exp/data/test" --limit "$limit" --out "$exp/voice/generate"
-also -- speechgen tts score "$exp/voice/generate" --results "$exp/voice/RESULTS.md" --nj "$nj"
+also -- speechgen tts eval "$exp/voice" "$test" --out "$exp/voice/generate" --limit "$limit" --nj "$nj" \
+  --results "$exp/voice/RESULTS.md"
 also -- speechgen pack "$exp/voice" --out "$exp/voice/packed"
 
 step 7 page "all of it -> ${page:=$exp/overnight.md}" \
