@@ -1,4 +1,4 @@
-"""Verbs that measure speed: codec, tts, wavenet."""
+"""Verbs that measure speed: codec, tts, training, wavenet."""
 
 from pathlib import Path
 from typing import Annotated
@@ -92,6 +92,43 @@ def tts(
         sizes = f"{row['params'] / 1e6:.1f}", str(row["steps"]), f"{row['guidance']:g}", f"{row['seconds']:.1f}"
         table.add_row(row["name"], *sizes, speed, first)
     _show(table, report, f"the median of {repeats} runs", json_file)
+
+
+@app.command()
+def training(
+    config: Annotated[
+        Path, typer.Argument(help="Experiment of a codec; its data and its initial weights are not read.")
+    ],
+    json_file: Json = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Override a key: task.batch=8. Repeatable.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps that are timed; four before them are not.")] = 8,
+    threads: Annotated[str, typer.Option(help="Threads to compute with, comma-separated.")] = "1,2",
+    device: Annotated[str, typer.Option(help="cpu, or auto: an accelerator where there is one.")] = "cpu",
+) -> None:
+    """Take a codec's training steps on noise: with surface losses, with perceptual ones, with discriminators.
+
+    Example: speechgen bench training egs/starter/codec/conf/adversarial.yaml --set task.perceptual.model=listener-16k
+    """
+    from rich.table import Table
+
+    from speechgen.errors import UserError
+    from speechgen.evaluation.bench_training import bench_training
+    from speechgen.training.experiment import CodecExperiment, read_experiment
+
+    experiment = read_experiment(config, overrides or [])
+    if not isinstance(experiment, CodecExperiment):
+        raise UserError(f"{config}: kind: {experiment.kind}; only the training of a codec is timed")
+    if device not in ("cpu", "auto"):
+        raise UserError(f"--device {device}: expected cpu or auto")
+    report = bench_training(experiment, steps, _counts("--threads", threads), None if device == "auto" else device)
+    table = Table("losses", "threads", "batch", "seconds a step", "x real time")
+    for row in report["rows"]:
+        batch = f"{row['batch']} x {row['seconds']:g} s"
+        speed = f"{row['seconds_per_step']:.2f}", f"{row['x_real_time']:.1f}"
+        table.add_row(row["losses"], str(row["threads"]), batch, *speed)
+    _show(table, report, f"the mean of {steps} steps", json_file)
 
 
 @app.command()

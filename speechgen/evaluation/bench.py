@@ -230,20 +230,20 @@ def _codec_targets(rows: list[dict]) -> list[dict]:
     most = max((row["threads"] for row in rows), default=0)
     for row in rows:
         if (row["name"], row["threads"], row["batch"], row["way"]) == (OURS, most, 1, "offline"):
-            lines.append(_target(f"{OURS}: x real time", LEAST_X_REAL_TIME, row["x_real_time"]))
+            lines.append(target(f"{OURS}: x real time", LEAST_X_REAL_TIME, row["x_real_time"]))
             for other, times in row["times"].items():
                 if other in LEAST_RATIOS:
-                    lines.append(_target(f"{OURS}: times {other}", LEAST_RATIOS[other], times))
+                    lines.append(target(f"{OURS}: times {other}", LEAST_RATIOS[other], times))
     return lines
 
 
 def _speech_targets(rows: list[dict]) -> list[dict]:
     return [
-        _target(f"{row['name']}: x real time, {row['steps']} steps, guided", SPEECH_X_REAL_TIME, row["x_real_time"])
+        target(f"{row['name']}: x real time, {row['steps']} steps, guided", SPEECH_X_REAL_TIME, row["x_real_time"])
         for row in rows
         if (row["steps"], row["guidance"] != 1.0) == (Drawing().steps, True)
     ]
 
 
-def _target(what: str, least: float, measured: float) -> dict:
+def target(what: str, least: float, measured: float) -> dict:
     return {"what": what, "at_least": least, "measured": measured, "met": measured >= least}

@@ -3,72 +3,17 @@
 import csv
 import io
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from speechgen.evaluation.codebooks import system_codebooks
+from speechgen.evaluation.codec_scored import Scored, to_json
+from speechgen.evaluation.codec_targets import codec_targets
 from speechgen.evaluation.logs import write_text
 from speechgen.evaluation.metrics import REPORTED
-from speechgen.evaluation.slices import MEASURED, find_slices
-from speechgen.evaluation.statistics import Estimate, PairedBootstrap, Value, mean_estimate
+from speechgen.evaluation.slices import MEASURED, corpora, find_slices
+from speechgen.evaluation.statistics import PairedBootstrap, Value
 
 DRIFT_METRICS = ("pesq_wb", "stoi", "sim", "mel")  # what is followed from one re-encoding to the next
 WORST = 10
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One system's log of generation, its values by metric and utterance, and why others have none.
-
-    ``failed``: by utterance, the reason by metric, or under an empty name why it was not coded at all. ``drift``: by
-    metric, the values of each generation of re-encoding.
-    """
-
-    name: str
-    folder: Path
-    log: dict
-    values: dict[str, dict[str, Value]]
-    failed: dict[str, dict[str, str]]
-    drift: dict[str, list[list[float]]]
-
-    def to_json(self, utterances: list[str], bootstrap: PairedBootstrap) -> dict:
-        """The system's line of the report: kbit/s from real bytes, counts, each metric's mean with its interval.
-
-        ``n`` utterances have every metric that applies to them, ``failed`` ones lack at least one.
-        """
-        coded = [self.log["utterances"][name] for name in utterances if name in self.log["utterances"]]
-        seconds, compute = (sum(entry[key] for entry in coded) for key in ("seconds", "compute_seconds"))
-        scored = {name for values in self.values.values() for name in values}
-        line = {
-            "name": self.name,
-            "kbps": sum(entry["bytes"] for entry in coded) * 8 / 1000 / seconds if coded else None,
-            "bytes": sum(entry["bytes"] for entry in coded),
-            "n": len(scored - set(self.failed)),
-            "failed": len(self.failed),
-        }
-        for metric, values in self.values.items():
-            line[metric] = _json(bootstrap.mean(values), n=len(values), failed=self._failures(metric))
-        costs = self.log.get("costs") or {}
-        # What it costs to hand a recording on as it is says nothing.
-        line["x_real_time"] = seconds / compute if compute and self.name != "recording" else None
-        line["delay_ms"], line["peak_memory_mb"] = costs.get("delay_ms"), costs.get("peak_memory_mb")
-        return {**line, **system_codebooks(self.folder, self.log), "generations": self._generations()}
-
-    def _failures(self, metric: str) -> int:
-        return sum(metric in reasons or "" in reasons for reasons in self.failed.values())
-
-    def _generations(self) -> dict | None:
-        """Means of each metric after 1, 2, ... encodings; ``codes_kept``: the share that stays each time."""
-        noted = list(self.log.get("generations", {}).values())
-        if not noted:
-            return None
-        kept = [one["codes_kept"] for one in noted if one["codes_kept"]]
-        means = {
-            m: [_json(mean_estimate(values)) if values else None for values in rows] for m, rows in self.drift.items()
-        }
-        return {"n": len(noted), "codes_kept": np.mean(kept, axis=0).tolist() if kept else None, **means}
 
 
 def build_report(
@@ -78,6 +23,7 @@ def build_report(
     utterances = summary["utterances"]
     recorded = systems[0].log["utterances"]
     bootstrap = PairedBootstrap(utterances)
+    mine = [system for system in systems if system.name in summary.get("subject", [])]
     return {
         "source": summary["source"],
         "sample_rate": summary["sample_rate"],
@@ -88,6 +34,7 @@ def build_report(
         "subject": summary.get("subject", []),
         "systems": [system.to_json(utterances, bootstrap) for system in systems],
         "differences": _differences(summary.get("subject", []), metrics, systems, bootstrap),
+        "targets": codec_targets(mine, systems[0], corpora(summary.get("about", {})), bootstrap),
         "slices": _slices(summary, metrics, systems, measures, bootstrap),
         "worst": {metric: {s.name: _worst(metric, s.values[metric]) for s in systems[1:]} for metric in metrics},
         "failures": [
@@ -109,7 +56,7 @@ def _differences(
             line: dict = {"system": system.name, "against": other.name}
             for metric in metrics:
                 mine, theirs = system.values[metric], other.values[metric]
-                line[metric] = _json(bootstrap.difference(mine, theirs), n=len(mine.keys() & theirs.keys()))
+                line[metric] = to_json(bootstrap.difference(mine, theirs), n=len(mine.keys() & theirs.keys()))
             lines.append(line)
     return lines
 
@@ -120,12 +67,13 @@ def _slices(
     lines = []
     for one in find_slices(summary.get("about", {}), measures):
         members = set(one.names)
-        line: dict = {"by": one.by, "value": one.value, "n": len(members), "systems": {}}
+        rates = {system.name: system.kbps(one.names) for system in systems}
+        line: dict = {"by": one.by, "value": one.value, "n": len(members), "kbps": rates, "systems": {}}
         for system in systems:
             line["systems"][system.name] = {
-                metric: _json(bootstrap.mean(inside), n=len(inside))
-                for metric, values in system.values.items()
-                if (inside := {name: value for name, value in values.items() if name in members})
+                metric: to_json(bootstrap.mean(inside), n=len(inside))
+                for metric in system.values
+                if (inside := system.inside(metric, members))
             }
         lines.append(line)
     return lines
@@ -163,7 +111,3 @@ def write_csv(path: Path, summary: dict, metrics: list[str], systems: list[Score
 
 def _kbps(coded: dict) -> float | str:
     return coded["bytes"] * 8 / 1000 / coded["seconds"] if coded["seconds"] else ""
-
-
-def _json(estimate: Estimate | None, **more: int) -> dict | None:
-    return None if estimate is None else {**estimate.to_json(), **more}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from speechgen.evaluation.codec_targets import DIFFERENCE
 from speechgen.evaluation.logs import write_text
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.metrics import REPORTED
@@ -19,6 +20,7 @@ DIGITS = {
     "f0": 0,
     "cer": 3,
 }
+PAIRED = "differences of DNSMOS are means over pairs of a coded recording and the recording itself"
 
 
 def write_codec_results(path: str | Path, report: dict) -> None:
@@ -33,10 +35,39 @@ def write_codec_results(path: str | Path, report: dict) -> None:
         "Means with 95 % bootstrap intervals over utterances. kbit/s from real bytes, container included.",
         "x real time: seconds of audio per second of compute, encoding and decoding, one recording at a time.",
     ]
-    write_text(
-        Path(path),
-        page("Codec results", "speechgen codec score", facts, [systems_table(report, ("x_real_time",))], notes),
-    )
+    parts = [systems_table(report, ("x_real_time",))]
+    for one in report["slices"]:
+        if one["by"] == "corpus":
+            parts.append(f"## {one['value']}\n\n{_slice_table(report['metrics'], one)}")
+    if report["targets"]:
+        parts.append(_targets(report["targets"]))
+        notes.append(f"Targets are those of `speechgen/evaluation/codec_targets.py`; {PAIRED}.")
+    write_text(Path(path), page("Codec results", "speechgen codec score", facts, parts, notes))
+
+
+def _slice_table(metrics: list[str], one: dict) -> str:
+    """The systems over some of the recordings."""
+    rows = [
+        [name, _number(one["kbps"][name], 2), str(one["n"])]
+        + [with_interval(values.get(metric), DIGITS[metric]) for metric in metrics]
+        for name, values in one["systems"].items()
+    ]
+    return table(["system", "kbit/s", "n", *(REPORTED[metric].title for metric in metrics)], rows)
+
+
+def _targets(targets: list[dict]) -> str:
+    rows = []
+    for one in targets:
+        difference = one["what"] == DIFFERENCE
+        title = "DNSMOS, above the recordings'" if difference else REPORTED[one["what"]].title
+        digits = DIGITS["dnsmos" if difference else one["what"]]
+        name = f"{one['group']}: {one['system']}" if one["group"] else one["system"]
+        rows.append(
+            [name, f"{one['kbps']:.2f}", f"{one['up_to_kbps']:g}", title, f"{one['target']:g}"]
+            + [with_interval(one["measured"], digits), str(one["n"]), "yes" if one["met"] else "no"]
+        )
+    header = ["system", "kbit/s", "limit", "what", "at least", "measured", "n", "met"]
+    return "## Targets\n\n" + table(header, rows)
 
 
 def systems_table(report: dict, also: tuple[str, ...] = ()) -> str:

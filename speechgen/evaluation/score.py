@@ -9,7 +9,8 @@ from torch import Tensor
 
 from speechgen.audio.files import AudioError, read_audio
 from speechgen.errors import UserError
-from speechgen.evaluation.codec_report import DRIFT_METRICS, Scored, build_report, write_csv
+from speechgen.evaluation.codec_report import DRIFT_METRICS, build_report, write_csv
+from speechgen.evaluation.codec_scored import Scored
 from speechgen.evaluation.generate import SUMMARY
 from speechgen.evaluation.logs import GENERATED, read_json, score_items, stamp_of, write_json
 from speechgen.evaluation.metrics import METRICS, REPORTED, Metrics, Unscorable, check_metrics, require_evaluation

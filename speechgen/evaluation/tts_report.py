@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from speechgen.evaluation.recognisers import PocketSphinx, knows_words
+from speechgen.evaluation.slices import corpus_prefix
 from speechgen.evaluation.statistics import mean_estimate, ratio_estimate
 
 VERSIONS = ("speech", "recording", "resynthesis")
@@ -115,11 +116,6 @@ def changes(before: dict, after: dict) -> list[dict]:
             line[key] = {"n": len(pairs), **{side: _mean(values) for side, values in sides.items()}}
         lines.append(line)
     return lines
-
-
-def corpus_prefix(speaker: str) -> str:
-    """The corpus that a speaker belongs to: what stands before the first hyphen of the speaker's id."""
-    return speaker.partition("-")[0]
 
 
 def error_rates(recogniser: str, scores: list[Scores]) -> dict:

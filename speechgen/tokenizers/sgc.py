@@ -1,14 +1,7 @@
 """The .sgc file: a codec's codes, bit-packed or entropy-coded, in blocks that each prove themselves.
 
-Layout, integers little-endian::
-
-    "SGC" | version u8 | header length u16 | header: JSON, deflated | CRC32 u32 | block | block | ...
-    block = [payload length u16, where the header names an entropy model] | payload | CRC32 u32
-
-A block holds ``block`` frames of one channel (the last ones may hold fewer); the channels of a stretch of time follow
-one another. Packed, a code takes as many bits as its codebook needs; codes run frame by frame, and within a frame
-codebook by codebook. With an entropy model (``entropy.py``) a payload shorter than that is entropy-coded. No block
-needs another one, so a file that was cut or damaged is read up to the first bad block. Nothing in it is executed.
+No block needs another one, so a file that was cut or damaged is read up to the first bad block. Nothing in it is
+executed. ``sgc_layout.py`` says which byte means what.
 """
 
 import io
@@ -18,95 +11,28 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO
 
 import numpy as np
-import pydantic
 import torch
 from torch import Tensor
 
-from speechgen.config import Config
 from speechgen.errors import UserError
-
-MAGIC = b"SGC"
-VERSION = 2
-PREFIX = len(MAGIC) + 1 + 2  # magic, version, header length
-CHECKSUM = 4
-LENGTH = 2
-MAX_BLOCK = 0xFFFF  # bytes
-TOGETHER = 32  # blocks that are entropy-decoded side by side
-# What headers usually say, so that a deflated one is hardly longer than what is special about it.
-USUAL = (
-    b'"sample_rate":24000,"hop":480,"channels":2,"codebook_size":2048,"block":100'
-    b'{"model":"speech-16k","weights":"0123456789abcdef","entropy":"","sample_rate":16000,"hop":320,'
-    b'"codebooks":12,"codebooks":6,"codebooks":3,"codebook_size":1024,"frames":200,"samples":64000}'
+from speechgen.tokenizers.sgc_layout import (
+    CHECKSUM,
+    LENGTH,
+    MAGIC,
+    PREFIX,
+    USUAL,
+    VERSION,
+    EntropyCoder,
+    SgcHeader,
+    block_checksum,
+    pack_bits,
+    unpack_bits,
 )
 
-
-class SgcHeader(Config):
-    """What a decoder must know: which model made the codes, and how many samples to give back.
-
-    ``weights`` is the fingerprint of the model's weights, so that no other model decodes the codes by mistake;
-    ``entropy`` that of the entropy model, empty for packed codes. ``samples`` are those of one channel.
-    """
-
-    model: str = ""
-    weights: str = ""
-    entropy: str = ""
-    sample_rate: int = pydantic.Field(gt=0, le=1_000_000)
-    hop: int = pydantic.Field(gt=0, le=1_000_000)
-    channels: int = pydantic.Field(default=1, gt=0, le=64)
-    codebooks: int = pydantic.Field(gt=0, le=256)
-    codebook_size: int = pydantic.Field(gt=1, le=2**24)
-    frames: int = pydantic.Field(ge=0, le=2**40)
-    samples: int = pydantic.Field(ge=0, le=2**48)
-    block: int = pydantic.Field(default=200, gt=0, le=2**16)
-
-    @pydantic.model_validator(mode="after")
-    def _blocks_are_small(self) -> Self:
-        if self.block_bytes(self.block) > MAX_BLOCK:
-            raise ValueError(f"a block of {self.block} frames has more than {MAX_BLOCK} bytes")
-        return self
-
-    @property
-    def bits(self) -> int:
-        """Bits of one code."""
-        return (self.codebook_size - 1).bit_length()
-
-    @property
-    def rows(self) -> int:
-        """Codes of one frame: the codebooks of every channel."""
-        return self.channels * self.codebooks
-
-    @property
-    def blocks(self) -> int:
-        """Blocks of a whole file."""
-        return -(-self.frames // self.block) * self.channels
-
-    def block_frames(self, number: int) -> int:
-        """Frames of block ``number``."""
-        return min(self.block, self.frames - number // self.channels * self.block)
-
-    def block_bytes(self, frames: int) -> int:
-        """Bytes of so many frames of one channel, packed, without their checksum."""
-        return (frames * self.codebooks * self.bits + 7) // 8
-
-    def seconds(self, frames: int) -> float:
-        return frames * self.hop / self.sample_rate
-
-
-class EntropyCoder(Protocol):
-    """Shortens blocks of codes, without loss (``entropy.EntropyModel``)."""
-
-    fingerprint: str
-    codebooks: int
-    codebook_size: int
-
-    def compress(self, codes: np.ndarray) -> bytes:
-        """Codes (K, T) to bytes."""
-
-    def decompress(self, streams: list[bytes], codebooks: int, frames: list[int]) -> list[np.ndarray]:
-        """The bytes of some blocks, each of so many frames, back to their codes (K, T)."""
+TOGETHER = 32  # blocks that are entropy-decoded side by side
 
 
 @dataclass(frozen=True)
@@ -131,7 +57,7 @@ class SgcWriter:
         if len(packed) > 0xFFFF:
             raise ValueError("the header is longer than 65535 bytes")
         head = MAGIC + bytes([VERSION]) + len(packed).to_bytes(2, "little") + packed
-        self._put(head + _checksum(head, 0))
+        self._put(head + block_checksum(head, 0))
 
     def write(self, codes: Tensor) -> None:
         """The next frames (channels * K, T), with codes in [0, codebook_size)."""
@@ -153,12 +79,12 @@ class SgcWriter:
 
     def _put_block(self, codes: np.ndarray) -> None:
         for channel in np.split(codes, self.header.channels):
-            payload = _pack(channel.T.reshape(-1), self.header.bits)
+            payload = pack_bits(channel.T.reshape(-1), self.header.bits)
             if self._coder:
                 short = self._coder.compress(channel)
                 payload = short if len(short) < len(payload) else payload
                 payload = len(payload).to_bytes(LENGTH, "little") + payload
-            self._put(payload + _checksum(payload, self._number))
+            self._put(payload + block_checksum(payload, self._number))
             self._number += 1
 
     def _put(self, content: bytes) -> None:
@@ -221,7 +147,7 @@ class SgcReader:
         if header.entropy:
             length = min(length, int.from_bytes(prefix, "little"))
         payload, checksum = self._read(length), self._read(CHECKSUM)
-        if checksum == _checksum(prefix + payload, number):
+        if checksum == block_checksum(prefix + payload, number):
             return payload
         fault = "is cut off" if len(checksum) < CHECKSUM else "is damaged"
         sound = number // header.channels * header.block
@@ -238,7 +164,7 @@ class SgcReader:
             blocks = dict(zip(short, coder.decompress(streams, header.codebooks, frames), strict=True))
         for i, (frames, payload) in enumerate(group):
             if i not in blocks:
-                codes = _unpack(payload, header.bits, frames * header.codebooks)
+                codes = unpack_bits(payload, header.bits, frames * header.codebooks)
                 blocks[i] = np.ascontiguousarray(codes.reshape(frames, header.codebooks).T)
             # A checksum cannot vouch for a writer that was wrong: no code may lie outside its codebook.
             if (largest := blocks[i].max()) >= header.codebook_size:
@@ -258,7 +184,7 @@ class SgcReader:
                 f"{self.name}: .sgc version {head[len(MAGIC)]}, this speechgen reads {VERSION}; encode the audio again"
             )
         packed = self._read(int.from_bytes(head[PREFIX - 2 :], "little"))
-        if self._read(CHECKSUM) != _checksum(head + packed, 0):
+        if self._read(CHECKSUM) != block_checksum(head + packed, 0):
             raise UserError(f"{self.name}: the header is damaged or cut off; copy the file again")
         try:
             text = zlib.decompressobj(wbits=-15, zdict=USUAL).decompress(packed, 0xFFFF)
@@ -338,19 +264,3 @@ def _check_coder(header: SgcHeader, coder: EntropyCoder | None, name: str) -> No
         )
     if coder and not header.entropy:
         raise ValueError("an entropy coder, and a header that names none")
-
-
-def _checksum(content: bytes, number: int) -> bytes:
-    # Started from the block's number, so that blocks that changed places are noticed.
-    return zlib.crc32(content, number & 0xFFFFFFFF).to_bytes(CHECKSUM, "little")
-
-
-def _pack(values: np.ndarray, bits: int) -> bytes:
-    """Non-negative integers, ``bits`` each, least significant bit first."""
-    flags = (values[:, None] >> np.arange(bits)) & 1
-    return np.packbits(flags.astype(np.uint8).reshape(-1), bitorder="little").tobytes()
-
-
-def _unpack(payload: bytes, bits: int, count: int) -> np.ndarray:
-    flags = np.unpackbits(np.frombuffer(payload, np.uint8), count=count * bits, bitorder="little")
-    return flags.reshape(count, bits).astype(np.int64) @ (1 << np.arange(bits, dtype=np.int64))

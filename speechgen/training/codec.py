@@ -54,7 +54,8 @@ class CodecTask(Config):
     """What "similar" means for this codec. ``balance``: weights are shares of the gradient instead of factors of the
     losses, measured where ``balance_at`` says: at the weights of the decoder's last layer, or at the waveform as
     EnCodec does, which for spectral decoders is another thing (see ``losses/balancer.py``); at one step in
-    ``balance_every``, since it takes a way back through each loss alone."""
+    ``balance_every``, since it takes a way back through each loss alone. ``freeze_encoder``: train the decoder only,
+    from the first step on; units and all that was trained on them stay valid."""
 
     batch: int = 24
     seconds: float = 1.0
@@ -65,6 +66,7 @@ class CodecTask(Config):
     balance_at: Literal["decoder", "waveform"] = "decoder"
     balance_every: PositiveInt = 4
     bottleneck_weight: float = 1.0
+    freeze_encoder: bool = False
 
 
 class CodecTraining:
@@ -195,6 +197,6 @@ class CodecTraining:
         return self._has_opponent and 0 <= step - against.start_step < against.discriminator_warmup
 
     def _freeze(self, codec: Codec, step: int) -> None:
-        if self._adversarial(step) and self.task.adversarial.freeze_encoder:
+        if self.task.freeze_encoder or (self._adversarial(step) and self.task.adversarial.freeze_encoder):
             for part in (codec.encoder, codec.bottleneck):
                 part.requires_grad_(False)

@@ -174,20 +174,31 @@ def _listener(config: ListenerExperiment) -> tuple[ListenerExperiment, Task, lis
 
 
 def _codec(config: CodecExperiment) -> tuple[CodecExperiment, Task, list[Example]]:
-    if config.initial is not None and "model" not in config.model_fields_set:
-        initial = load(config.initial)
-        if not isinstance(initial, Codec):
-            raise UserError(f"initial: {config.initial}: is no codec")
-        config = config.model_copy(update={"model": initial.config})
+    config = with_initial_sizes(config)
+    examples, dev = (_examples(dump, config.model.sample_rate) for dump in (config.data.train, config.data.dev))
+    return config, build_codec_training(config, examples, dev), examples
+
+
+def with_initial_sizes(config: CodecExperiment) -> CodecExperiment:
+    """The experiment with the ``model`` of its ``initial``, where it says none of its own."""
+    if config.initial is None or "model" in config.model_fields_set:
+        return config
+    initial = load(config.initial)
+    if not isinstance(initial, Codec):
+        raise UserError(f"initial: {config.initial}: is no codec")
+    return config.model_copy(update={"model": initial.config})
+
+
+def build_codec_training(config: CodecExperiment, examples: list[Example], dev: list[Example]) -> CodecTraining:
+    """The task of a codec's experiment on these recordings; raises UserError for an ``initial`` that does not fit."""
     codec = build_codec(config.model)
     if config.initial is not None:
         _start_from(codec, config.initial)
-    examples, dev = (_examples(dump, config.model.sample_rate) for dump in (config.data.train, config.data.dev))
     perceptual = _perceptual(config.task.perceptual, config.model.sample_rate)
     task = CodecTraining(codec, config.task, examples, dev, perceptual, config.training.seed)
     if config.initial is not None and config.task.adversarial.from_initial and "discriminators" in task.players:
         start_discriminators(task.players["discriminators"], config.task.adversarial.discriminators, config.initial)
-    return config, task, examples
+    return task
 
 
 def _examples(dump: Path, sample_rate: int) -> list[Example]:

@@ -12,10 +12,10 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 
 from speechgen.errors import UserError
+from speechgen.training.average import averaged
 from speechgen.training.checkpoint import BEST, list_checkpoints, load_checkpoint, save_best, save_checkpoint
 from speechgen.training.facts import write_facts
 from speechgen.training.machine import describe_machine
@@ -93,10 +93,7 @@ def train(
         judge.to(accelerator.device)
     optimisers = {name: _optimiser(player, config) for name, player in players.items()}
     rates: dict[str, float] = getattr(task, "rates", {})
-    averages = {
-        name: AveragedModel(player, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
-        for name, player in players.items()
-    }
+    averages = {name: averaged(player, config.ema) for name, player in players.items()}
     generator = torch.Generator(device=accelerator.device).manual_seed(config.seed + rank)
     weights = {**players, **{f"{name}-ema": average for name, average in averages.items()}}
 

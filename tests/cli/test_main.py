@@ -42,7 +42,7 @@ def test_all_promised_verbs_are_there() -> None:
         "codec encode", "codec decode", "codec generate", "codec score", "codec eval",
         "codec ablate",
         "listener generate", "listener score", "listener align", "tts generate", "tts score",
-        "bench codec", "bench tts", "voice export", "voice list",
+        "bench codec", "bench training", "bench tts", "voice export", "voice list",
     }  # fmt: skip
 
 

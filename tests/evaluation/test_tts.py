@@ -10,7 +10,8 @@ from speechgen.audio.files import read_audio, write_audio
 from speechgen.data.kaldi import DataDir, Utterance
 from speechgen.errors import UserError
 from speechgen.evaluation.recordings import Recordings, find_recordings
-from speechgen.evaluation.tts import Choice, choose_prompts, corpus_prefix, read_list, resynthesise, speak_all
+from speechgen.evaluation.slices import corpus_prefix
+from speechgen.evaluation.tts import Choice, choose_prompts, read_list, resynthesise, speak_all
 from speechgen.models.speak import Drawing
 from speechgen.serving.synthesiser import Synthesiser
 

@@ -41,13 +41,14 @@ def tiny_codec(**bottleneck) -> Codec:
     return build_codec(make_config(CodecConfig, {**values, "bottleneck": {**rvq, **bottleneck}}))
 
 
-def codec_task(balance: bool = True, **adversarial) -> CodecTraining:
+def codec_task(balance: bool = True, decoder_only: bool = False, **adversarial) -> CodecTraining:
     """Surface losses, then from step 3 discriminators, all balanced."""
     surface = {"stft_windows": [64, 128], "mel_windows": [64, 128], "mel_bands": [8, 10]}
     opponents = {"periods": [2], "windows": [64], "channels": 2, "spectrogram_channels": 2}
     against = {"adversarial": 1.0, "feature_matching": 1.0, "start_step": 3, "freeze_encoder": False}
     against |= {"discriminators": opponents, **adversarial}
     values = {"batch": 4, "seconds": 0.1, "surface": surface, "balance": balance, "adversarial": against}
+    values["freeze_encoder"] = decoder_only
     codec = tiny_codec()
     examples = [example(number, 0.3) for number in range(6)]
     return CodecTraining(codec, make_config(CodecTask, values), examples[:4], examples[4:], seed=1)

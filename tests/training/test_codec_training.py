@@ -45,10 +45,15 @@ def test_each_loss_is_logged_alone(balance, build):
     assert all(value == value for value in late.values())
 
 
-def test_a_frozen_encoder_and_its_codes_stay_while_the_decoder_learns(build, config, tmp_path, left_behind):
-    train(build("codec", freeze_encoder=True), config(8), tmp_path, until=3)
+@pytest.mark.parametrize(
+    "frozen",
+    [{"freeze_encoder": True}, {"decoder_only": True, "adversarial": 0.0, "feature_matching": 0.0}],
+    ids=["discriminators", "surface"],
+)
+def test_a_frozen_encoder_and_its_codes_stay_while_the_decoder_learns(frozen, build, config, tmp_path, left_behind):
+    train(build("codec", **frozen), config(8), tmp_path, until=3)
     before = left_behind(tmp_path)[0]["weights"]
-    train(build("codec", freeze_encoder=True), config(8), tmp_path)
+    train(build("codec", **frozen), config(8), tmp_path)
     after = left_behind(tmp_path)[0]["weights"]
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     trained = {name.removeprefix("codec.safetensors/") for name in changed if name.startswith("codec.safetensors/")}

@@ -1,0 +1,30 @@
+"""What is averaged while a model learns, and what is not."""
+
+import torch
+from torch import nn
+
+from speechgen.tokenizers.fsq import FiniteScalarQuantizer, FSQConfig
+from speechgen.training.average import averaged
+
+
+def test_weights_decay_and_whole_numbers_are_taken_as_they_are():
+    model = nn.BatchNorm1d(2)
+    average = averaged(model, 0.9)
+    average.update_parameters(model)  # the first time is a copy
+    with torch.no_grad():
+        model.weight.fill_(2.0)
+        model.running_mean.fill_(1.0)
+        model.num_batches_tracked.fill_(7)
+    average.update_parameters(model)
+    torch.testing.assert_close(average.module.weight, torch.full((2,), 1.1))
+    torch.testing.assert_close(average.module.running_mean, torch.full((2,), 0.1))
+    assert average.module.num_batches_tracked == 7
+
+
+def test_an_averaged_grid_of_scalars_codes_as_the_grid_itself():
+    quantizer = FiniteScalarQuantizer(4, FSQConfig(levels=(8, 5), codebooks=2))
+    average = averaged(quantizer, 0.997)
+    for _ in range(5):
+        average.update_parameters(quantizer)
+    latents = torch.randn(2, 4, 30, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(average.module.encode(latents), quantizer.encode(latents))
