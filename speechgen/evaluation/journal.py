@@ -147,12 +147,17 @@ def _plain(tag: str) -> str:
     return tag.replace("/", "-")
 
 
+def _panels(run: Run) -> list[str]:
+    """The numbers that a run's picture shows; none where it has only just begun."""
+    totals = [name for name in run.curves if name.endswith("/total")]
+    return [*totals, *filter(_is_shown, run.curves)][:PANELS]
+
+
 def _draw(run: Run, folder: Path) -> None:
     """The loss in training and the numbers on dev, by the hour of the chain."""
-    totals = [name for name in run.curves if name.endswith("/total")]
-    names = [*totals, *filter(_is_shown, run.curves)][:PANELS]
-    by_hour = {name: [(run.hour(step), value) for step, value in run.curves[name]] for name in names}
-    draw_curves(folder / f"{run.name}.png", {run.name: by_hour}, names, unit="hour")
+    if names := _panels(run):
+        by_hour = {name: [(run.hour(step), value) for step, value in run.curves[name]] for name in names}
+        draw_curves(folder / f"{run.name}.png", {run.name: by_hour}, names, unit="hour")
 
 
 def _sayings(runs: list[Run], folder: Path, most: int = 6) -> list[tuple[str, str]]:
@@ -183,8 +188,11 @@ def _markdown(
     about["to listen"] = f"[{beside}/{INDEX}]({beside}/{INDEX})"
     parts = ["## Costs\n\n" + _costs(costs, hours)]
     for run in runs:
-        curves = f"![{run.name}: losses by the hour]({beside}/{run.name}.png)"
-        parts.append(f"## {run.name.capitalize()}\n\n{curves}\n\n{_hours(moments[run.name], beside)}")
+        parts.append(f"## {run.name.capitalize()}")
+        if _panels(run):
+            parts.append(f"![{run.name}: losses by the hour]({beside}/{run.name}.png)")
+        if moments[run.name]:
+            parts.append(_hours(moments[run.name], beside))
         if (run.folder / RESULTS).exists():
             parts.append(_scores(run.folder / RESULTS))
     if sayings:

@@ -108,5 +108,8 @@ def test_a_page_is_written_anew_and_leaves_others_alone(chain: Path, tmp_path: P
     with pytest.raises(UserError, match="mine: holds something else; give another --out"):
         write_journal(chain, tmp_path / "mine.md", "A night")
     assert (tmp_path / "mine/diary.txt").exists()
+    train(Singer(), TrainConfig(steps=9, log_every=9, evaluate_every=9), chain / "young", "cpu", until=1)
+    write_journal(chain, tmp_path / "page.md", "A night")  # of a run that has only just begun there is little to say
+    assert "## Young\n" in (tmp_path / "page.md").read_text(encoding="utf-8")
     with pytest.raises(UserError, match="data: holds no training run"):
         read_chain(chain / "data")
