@@ -28,7 +28,7 @@ def compare(
     """
     from speechgen.cli.progress import progress_bar
     from speechgen.cli.tts import generate
-    from speechgen.evaluation.compare import read_comparison, train_all, write_comparison
+    from speechgen.evaluation.compare import forget_others, read_comparison, train_all, write_comparison
     from speechgen.evaluation.metrics import require_evaluation
     from speechgen.evaluation.recordings import find_recordings
     from speechgen.evaluation.tts import read_list
@@ -39,13 +39,14 @@ def compare(
     compared = read_comparison(config, out, set or [])
     for package in PACKAGES:
         require_evaluation(package)
-    find_recordings(data_dir, limit)
+    recordings = find_recordings(data_dir)
     train_all(compared, out, device, lambda name: typer.echo(f"variant {name}"))
 
     reports = {}
     for one in compared:
         for row, drawing in one.rows().items():
             folder = out / "generate" / row
+            forget_others(folder, recordings)
             drawn = {"steps": drawing.steps, "guidance": drawing.guidance, "temperature": drawing.temperature}
             generate(str(out / one.variant.name), data_dir, folder, limit=limit, seed=seed, **drawn)
             with progress_bar(f"score {row}", len(read_list(folder))) as advance:

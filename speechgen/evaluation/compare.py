@@ -5,6 +5,7 @@ same batches from the same seed; what they cost in time differs and is stated. O
 head from its flow) has had that one's training, too.
 """
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,9 @@ from speechgen.errors import UserError
 from speechgen.evaluation.card import MEGA, count_parameters
 from speechgen.evaluation.facts import in_words
 from speechgen.evaluation.logs import write_text
+from speechgen.evaluation.recordings import Recordings
 from speechgen.evaluation.results import page, percent, short_path, table, with_interval
+from speechgen.evaluation.tts import LIST, read_list
 from speechgen.evaluation.variants import Variant, check_budgets, check_name, read_variant, train_variant
 from speechgen.heads.base import STEPPED
 from speechgen.models.load import load
@@ -94,6 +97,12 @@ def train_all(
     for one in compared:
         on_variant(one.variant.name)
         train_variant(one.variant, out / one.variant.name, device)
+
+
+def forget_others(folder: Path, recordings: Recordings) -> None:
+    """Empty a folder of speech in which sentences of another test set were said."""
+    if (folder / LIST).exists() and not read_list(folder).keys() <= recordings.utterances.keys():
+        shutil.rmtree(folder)
 
 
 def write_comparison(path: Path, compared: list[Compared], out: Path, reports: dict[str, dict]) -> None:

@@ -109,6 +109,10 @@ def test_one_command_trains_speaks_and_writes_one_table(place, monkeypatch, caps
     assert {path.name for path in Path("exp/generate").iterdir()} == {"flow-1", "flow-2", "student", "twin"}
     assert len(list(Path("exp/generate/twin").glob("*.wav"))) == 2
     assert read_facts(Path("exp/student"))["initial"]["name"] == "flow"
+    DataDir([one for one in DataDir.read(Path("test")).utterances if one.id != "a-0"], place).write(place / "test")
+    with pytest.raises(SystemExit):  # of another test set, nothing is left
+        main()
+    assert not any(Path("exp/generate").glob("*/a-0.wav")) and any(Path("exp/generate").glob("*/b-*.wav"))
     flow, student = load("exp/flow"), load("exp/student")
     assert student.config.symbols == flow.config.symbols and student.config.head.width == FLOW["width"]
 
