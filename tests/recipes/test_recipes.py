@@ -219,7 +219,7 @@ def test_a_night_in_small_that_is_killed_goes_on_to_its_page(tmp_path: Path) -> 
     run = copy_recipe(ROOT / "egs/mini/overnight/run.sh", tmp_path / "a clone")
     for task in ("listener", "codec", "tts"):
         copy_recipe_folder(ROOT / "egs/mini" / task, run.parent.parent / task)
-    small = run.read_text(encoding="utf-8").replace("--speakers 6 --sentences 40", "--speakers 2 --sentences 10")
+    small = run.read_text(encoding="utf-8").replace("--speakers 6 --sentences 40", "--speakers 2 --sentences 20")
     run.write_text(small.replace("limit=6", "limit=2"), encoding="utf-8")
     options = ["--nj", "1", "--ngpu", "0", "--hours", "0.01", "--set", "training.checkpoint_minutes=0.02"]
     exp = run.parent / "exp/overnight"
