@@ -17,17 +17,20 @@ from speechgen.cli import (
     doctor,
     dump,
     dump_units,
+    grid,
     image,
     journal,
     listener,
     pack,
     say,
     serve,
+    sound,
     systems,
     toy,
     train,
     tts,
     tts_compare,
+    video,
     voice,
     watermark,
     wavenet,
@@ -40,8 +43,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-VERBS = (train.train, say.say, pack.pack, journal.journal, demo.demo, serve.serve, doctor.doctor, systems.systems)
-for verb in VERBS:
+VERBS = (train.train, say.say, pack.pack, demo.demo, serve.serve, doctor.doctor, systems.systems, grid.grid)
+for verb in (*VERBS, journal.journal):
     app.command()(verb)
 dump.app.command()(dump_units.units)
 codec.app.command()(codec_eval.generate)
@@ -51,7 +54,7 @@ codec.app.command()(codec_tools.fit_entropy)
 codec.app.command()(codec_tools.export)
 codec.app.command()(codec_ablate.ablate)
 tts.app.command()(tts_compare.compare)
-for family in (data, dump, codec, listener, tts, wavenet, image, voice, watermark, bench, toy):
+for family in (data, dump, codec, listener, tts, wavenet, image, sound, video, voice, watermark, bench, toy):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 
 # What a full disk, a read-only folder or a used-up quota look like: the user's to solve, not a fault of the program.

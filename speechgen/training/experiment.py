@@ -9,14 +9,14 @@ import yaml
 from torch import nn
 
 from speechgen.config import Config, load_config, make_config, save_config
+from speechgen.data.clips import Clips
 from speechgen.data.images import Images
 from speechgen.data.origins import summarise_corpora
 from speechgen.data.shards import Example, read_shards
+from speechgen.data.sound_units import SoundUnits
 from speechgen.data.units import Units, read_units
 from speechgen.errors import UserError, nearest
 from speechgen.losses.perceptual import ListenerLayers, PerceptualConfig, PerceptualLoss, TransformersLayers
-from speechgen.models.classifier import ImageClassifier, ImageClassifierConfig
-from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import load
 from speechgen.models.lora import LoRAConfig, add_lora
@@ -24,26 +24,20 @@ from speechgen.models.tts import TokenTTS, TTSConfig
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.stages.locks import hold
 from speechgen.tokenizers.codec import Codec, CodecConfig, build_codec
-from speechgen.tokenizers.images import ImageCodec, ImageCodecConfig
 from speechgen.training.checkpoint import seed_everything
 from speechgen.training.codec import CodecTask, CodecTraining
 from speechgen.training.distil import Teacher
 from speechgen.training.facts import read_facts
-from speechgen.training.images import ClassifierTraining, GeneratorTraining, ImageCodecTraining, ImageTask
+from speechgen.training.image_experiments import IMAGE_EXPERIMENTS, DataConfig, build_images
 from speechgen.training.listener import ListenerTask, ListenerTraining, spoken, with_symbols
 from speechgen.training.loop import Task, train
 from speechgen.training.machine import keep_memory
 from speechgen.training.opponents import start_discriminators
 from speechgen.training.pace import TrainConfig
+from speechgen.training.sound_experiments import SOUND_EXPERIMENTS, build_sounds
 from speechgen.training.tts import TTSTask, TTSTraining, build_tts
+from speechgen.training.video_experiments import VIDEO_EXPERIMENTS, build_videos
 from speechgen.training.wavenet import WaveNetTask, WaveNetTraining, with_labels
-
-
-class DataConfig(Config):
-    """Folders that ``speechgen dump`` wrote, relative to where the recipe runs."""
-
-    train: Path
-    dev: Path
 
 
 class ListenerExperiment(Config):
@@ -90,41 +84,14 @@ class WaveNetExperiment(Config):
     initial: Path | None = None
 
 
-class ImageCodecExperiment(Config):
-    kind: Literal["image-codec"]
-    model: ImageCodecConfig = ImageCodecConfig()
-    task: ImageTask = ImageTask()
-    data: DataConfig
-    training: TrainConfig
-
-
-class ImageClassifierExperiment(Config):
-    kind: Literal["image-classifier"]
-    model: ImageClassifierConfig = ImageClassifierConfig()
-    task: ImageTask = ImageTask()
-    data: DataConfig
-    training: TrainConfig
-
-
-class ImageExperiment(Config):
-    """``tokenizer``: an experiment, or a model's name or folder, whose image codec becomes part of the model."""
-
-    kind: Literal["image"]
-    model: GeneratorConfig = GeneratorConfig()
-    task: ImageTask = ImageTask()
-    data: DataConfig
-    training: TrainConfig
-    tokenizer: Path | None = None
-
-
 EXPERIMENTS = {
     "listener": ListenerExperiment,
     "codec": CodecExperiment,
     "tts": TTSExperiment,
     "wavenet": WaveNetExperiment,
-    "image": ImageExperiment,
-    "image-codec": ImageCodecExperiment,
-    "image-classifier": ImageClassifierExperiment,
+    **IMAGE_EXPERIMENTS,
+    **VIDEO_EXPERIMENTS,
+    **SOUND_EXPERIMENTS,
 }
 
 
@@ -150,14 +117,19 @@ def run_experiment(config: Config, exp: Path, device: str | None = None, until: 
     with hold(exp / "config.yaml") if is_first_rank else nullcontext():
         keep_memory()
         seed_everything(config.training.seed)
+        head = getattr(config.model, "head", None)
+        if config.kind != "tts" and getattr(head, "kind", None) == "one-step":
+            raise UserError("model.head: one-step learns from a trained flow, and only a tts has one to learn from")
         builders = {"listener": _listener, "codec": _codec, "tts": _tts, "wavenet": _wavenet}
-        build = builders.get(config.kind, _images)
+        builders |= dict.fromkeys(VIDEO_EXPERIMENTS, build_videos) | dict.fromkeys(SOUND_EXPERIMENTS, build_sounds)
+        build = builders.get(config.kind, build_images)
         config, task, examples = build(config)
         if is_first_rank:
             save_config(config, exp / "config.yaml")
         about = {"kind": config.kind}
-        if isinstance(examples, Images):
-            about["images"] = {"corpus": examples.source, "count": len(examples), "labels": len(examples.names)}
+        if isinstance(examples, Images | SoundUnits):
+            what = {Clips: "clips", SoundUnits: "sounds"}.get(type(examples), "images")
+            about[what] = {"corpus": examples.source, "count": len(examples), "labels": len(examples.names)}
         else:
             about["data"] = summarise_corpora(examples)
         if getattr(config, "initial", None) is not None:
@@ -247,36 +219,6 @@ def _wavenet(config: WaveNetExperiment) -> tuple[WaveNetExperiment, Task, list[E
     if config.initial is not None:
         _start_from(model, config.initial)
     return config, WaveNetTraining(model, config.task, examples, dev, config.training.seed), examples
-
-
-def _images(
-    config: ImageCodecExperiment | ImageClassifierExperiment | ImageExperiment,
-) -> tuple[Config, Task, Images]:
-    train_set, dev = Images.read(config.data.train), Images.read(config.data.dev)
-    changes: dict = {} if config.kind == "image-codec" else {"labels": train_set.names}
-    codec = None
-    if config.kind == "image":
-        changes["guidance"] = config.task.unknown > 0
-    if config.kind == "image" and config.tokenizer is not None:
-        codec = load(config.tokenizer)
-        if not isinstance(codec, ImageCodec):
-            raise UserError(f"tokenizer: {config.tokenizer}: is no image codec")
-        changes["tokenizer"] = codec.config
-    config = config.model_copy(update={"model": config.model.model_copy(update=changes)})
-    sizes = config.model.tokenizer if config.kind == "image" else config.model
-    if train_set.pixels.shape[1:] != (sizes.side, sizes.side, sizes.channels):
-        found, wanted = "x".join(map(str, train_set.pixels.shape[1:])), f"{sizes.side}x{sizes.side}x{sizes.channels}"
-        raise UserError(f"{config.data.train}: images of {found}, but the model has {wanted}; dump them at its size")
-    if config.kind == "image-codec":
-        task = ImageCodecTraining(ImageCodec(config.model), config.task, train_set, dev, config.training.seed)
-    elif config.kind == "image-classifier":
-        task = ClassifierTraining(ImageClassifier(config.model), config.task, train_set, dev, config.training.seed)
-    else:
-        model = Generator(config.model)
-        if codec is not None:
-            model.tokenizer.load_state_dict(codec.state_dict())
-        task = GeneratorTraining(model, config.task, train_set, dev, config.training.seed)
-    return config, task, train_set
 
 
 def _check_codes(config: TTSConfig, codec: Codec, one: Units) -> None:
