@@ -8,12 +8,18 @@ PROMPT ?=
 export TEXT PROMPT
 INSTALLED := .venv/.installed
 TESTS ?=
+CORPUS ?=
+HOURS ?= 10
+export CORPUS
+NIGHT := egs/starter/overnight/run.sh --corpus "$$CORPUS"
 
-.PHONY: help demo test clean
+.PHONY: help demo test overnight halfhour corpus clean
 
 help:
 	@echo 'make demo   install, then speak a sentence and write a codec report into demo/ (TEXT="...", PROMPT=voice.wav)'
 	@echo 'make test   install, then run the tests (TESTS="tests/audio -k resample" for some of them)'
+	@echo 'make overnight CORPUS=FOLDER   from recordings to a cloning voice on this CPU in HOURS=10; again: goes on'
+	@echo 'make halfhour CORPUS=FOLDER    the same in half an hour on a GPU'
 	@echo 'make clean  remove demo/ and .venv/'
 	@echo
 	@echo 'PYTHON=...  the Python 3.11 or later to make .venv with (now: $(PYTHON))'
@@ -32,6 +38,16 @@ test: $(INSTALLED)
 	  echo 'No Chromium with chromedriver here, so the browser tests were left out (apt-get install chromium chromium-driver).'; \
 	  exit $$status; \
 	fi
+
+overnight: corpus $(INSTALLED)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(NIGHT) --hours $(HOURS) --device cpu --page docs/overnight.md
+
+halfhour: corpus $(INSTALLED)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(NIGHT) --hours 0.5 --device cuda --limit 40 --tag halfhour --page docs/halfhour.md
+
+corpus:
+	@test -n "$$CORPUS" || { echo 'make: which recordings? CORPUS=FOLDER, with speechocean762, kathleen and kerstin' \
+	  '(see egs/starter/overnight/README.md)' >&2; exit 2; }
 
 # The stamp is written last: an installation that broke off is taken up again, a finished one costs nothing.
 $(INSTALLED): setup.cfg pyproject.toml

@@ -19,6 +19,7 @@ from speechgen.cli import (
     dump_units,
     grid,
     image,
+    journal,
     listener,
     pack,
     say,
@@ -28,6 +29,7 @@ from speechgen.cli import (
     toy,
     train,
     tts,
+    tts_compare,
     video,
     voice,
     watermark,
@@ -41,7 +43,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (train.train, say.say, pack.pack, demo.demo, serve.serve, doctor.doctor, systems.systems, grid.grid):
+VERBS = (train.train, say.say, pack.pack, demo.demo, serve.serve, doctor.doctor, systems.systems, grid.grid)
+for verb in (*VERBS, journal.journal):
     app.command()(verb)
 dump.app.command()(dump_units.units)
 codec.app.command()(codec_eval.generate)
@@ -50,6 +53,7 @@ codec.app.command("eval")(codec_eval.evaluate)
 codec.app.command()(codec_tools.fit_entropy)
 codec.app.command()(codec_tools.export)
 codec.app.command()(codec_ablate.ablate)
+tts.app.command()(tts_compare.compare)
 for family in (data, dump, codec, listener, tts, wavenet, image, sound, video, voice, watermark, bench, toy):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 

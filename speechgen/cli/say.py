@@ -37,8 +37,12 @@ def say(
     speed: Annotated[float, typer.Option(help="2 is twice as fast.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same audio.")] = 0,
     guard: Annotated[
-        bool, typer.Option("--guard/--no-guard", help="Listen to each chunk, and try again where words went wrong.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--guard/--no-guard",
+            help="Listen to each chunk, and try again where words went wrong; --stream does it only when asked to.",
+        ),
+    ] = None,
     retries: Annotated[int, typer.Option(min=0, max=20, help="Tries more for a chunk that the guard rejects.")] = 2,
     takes: Annotated[int, typer.Option(min=1, max=100, help="Renderings, with seed, seed + 1, ...")] = 1,
     watermark: Annotated[
@@ -89,9 +93,10 @@ def say(
     else:
         speaker = _default_voice(synthesiser)
     asked = (synthesiser, written, speaker, language, drawing, seed)
-    checking = synthesiser.guard(retries) if guard else None
-    if stream:  # a guard would hold every chunk back until it is whole
-        takes_spans = [_stream(*asked, watermark, raw)]
+    # A stream that is guarded holds every chunk back until it is whole, so that has to be wanted.
+    checking = synthesiser.guard(retries) if (not stream if guard is None else guard) else None
+    if stream:
+        takes_spans = [_stream(*asked, checking, watermark, raw)]
     elif file:
         takes_spans = _to_files(*asked, _numbered(out, takes), checking, watermark)
     else:
@@ -119,9 +124,7 @@ def _to_file(synthesiser, text, speaker, language, drawing, seed, targets, guard
     for take, target in zip(spoken.takes, targets, strict=True):
         write_audio(target, take.wave, spoken.sample_rate)
         typer.echo(f"{target}: {len(take.wave) / spoken.sample_rate:.2f} s, seed {take.seed}")
-        for check in take.checks:
-            if check.tries > 1 or check.reasons:
-                typer.echo(f"guard: {check}")
+        _tell(take.checks)
     typer.echo(f"{spoken.x_real_time:.1f}x real time, first audio after {spoken.first_audio:.2f} s")
     return [take.spans for take in spoken.takes]
 
@@ -147,13 +150,13 @@ def _to_files(synthesiser, text, speaker, language, drawing, seed, targets, guar
     return [reading.spans for reading in readings]
 
 
-def _stream(synthesiser, text, speaker, language, drawing, seed, watermark, raw) -> list:
-    """Say to standard output, each block as it is made; the spans."""
+def _stream(synthesiser, text, speaker, language, drawing, seed, guard, watermark, raw) -> list:
+    """Say to standard output, each block as it is made, or with a guard each chunk as it is checked; the spans."""
     import os
 
     from speechgen.audio.stream import PcmPipe, WavPipe
 
-    session = synthesiser.stream(text, speaker, language, drawing, seed, watermark=watermark)
+    session = synthesiser.stream(text, speaker, language, drawing, seed, guard, watermark=watermark)
     output = sys.stdout.buffer
     try:
         pipe = PcmPipe(output) if raw else WavPipe(output, synthesiser.sample_rate, 1, None)
@@ -164,9 +167,17 @@ def _stream(synthesiser, text, speaker, language, drawing, seed, watermark, raw)
         raise typer.Exit(1) from None
     for warning in session.warnings:
         _warn(warning)
+    _tell(session.checks, err=True)
     shape = f"{synthesiser.sample_rate} Hz, 16 bits, mono"
     typer.echo(f"standard output: {session.spans[-1].end:.2f} s, {shape}, seed {seed}", err=True)
     return session.spans
+
+
+def _tell(checks, err: bool = False) -> None:
+    """A line for each chunk that the guard rejected."""
+    for check in checks:
+        if check.tries > 1 or check.reasons:
+            typer.echo(f"guard: {check}", err=err)
 
 
 def read_text(text: str | None, file: Path | None) -> str:

@@ -11,7 +11,7 @@ def train(
     exp: Annotated[Path, typer.Option(help="Folder of the run: config, checkpoints, tensorboard.")],
     set: Annotated[list[str] | None, typer.Option("--set", help="Override a key: --set training.steps=100.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the newest checkpoint in the folder.")] = True,
-    device: Annotated[str | None, typer.Option(help="'cpu' to leave a GPU unused.")] = None,
+    device: Annotated[str | None, typer.Option(help="'cpu' to leave a GPU unused, 'cuda' to insist on one.")] = None,
     until: Annotated[int | None, typer.Option(help="Stop early at this step, with a checkpoint.")] = None,
 ) -> None:
     """Train a listener, codec, TTS, WaveNet, or a model of images; a run that was stopped goes on where it was.

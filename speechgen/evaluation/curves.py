@@ -9,7 +9,7 @@ from speechgen.errors import UserError
 from speechgen.evaluation.charts import COLOURS
 from speechgen.evaluation.logs import write_text
 
-Curves = dict[str, list[tuple[int, float]]]
+Curves = dict[str, list[tuple[float, float]]]
 """By name of a number, such as ``dev/codes/mel``: (step, value), steps rising."""
 
 COLUMNS = 3  # of panels in a picture
@@ -48,8 +48,8 @@ def write_curves(path: Path, runs: dict[str, Curves]) -> None:
     write_text(path, file.getvalue())
 
 
-def draw_curves(path: Path, runs: dict[str, Curves], names: list[str]) -> None:
-    """A PNG with a panel for each of the numbers and a line for each run."""
+def draw_curves(path: Path, runs: dict[str, Curves], names: list[str], unit: str = "step") -> None:
+    """A PNG with a panel for each of the numbers and a line for each run; ``unit``: what the curves count in."""
     from matplotlib.figure import Figure
 
     rows = -(-len(names) // COLUMNS)
@@ -63,7 +63,7 @@ def draw_curves(path: Path, runs: dict[str, Curves], names: list[str]) -> None:
                 steps, values = zip(*points)
                 (lines[run],) = axes.plot(steps, values, dash, color=colour, linewidth=1.4, marker=".", label=run)
         axes.set_title(name, fontsize=9, loc="left")
-        axes.set_xlabel("step", fontsize=8)
+        axes.set_xlabel(unit, fontsize=8)
         axes.tick_params(labelsize=8, length=3)
         axes.grid(alpha=0.25, linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)

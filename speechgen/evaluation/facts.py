@@ -53,7 +53,8 @@ def in_words(facts: dict) -> dict[str, str]:
         if told := facts.get(what):
             words["training data"] = f"{told['corpus']}, {told['count']} {what} of {told['labels']} labels"
     kept = f", the weights after {facts['best_step']} kept" if "best_step" in facts else ""
-    words["steps"] = f"{facts['step']} of {facts['steps']}{kept}"
+    given = f", what {facts['hours']:g} h allowed" if "hours" in facts else f" of {facts['steps']}"
+    words["steps"] = f"{facts['step']}{given}{kept}"
     words["training time"] = f"{facts['seconds'] / 3600:.2f} h"
     words["trained on"] = facts["machine"]
     if "initial" in facts:

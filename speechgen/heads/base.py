@@ -14,13 +14,16 @@ from speechgen.heads.flow import FlowHead, FlowHeadConfig
 from speechgen.heads.gaussian import GaussianHead, GaussianHeadConfig
 from speechgen.heads.logistics import LogisticsHead, LogisticsHeadConfig
 from speechgen.heads.mse import MSEHead, MSEHeadConfig
+from speechgen.heads.one_step import OneStepHead, OneStepHeadConfig
 from speechgen.heads.sampling import Generators
 
-ContinuousHeadConfig = FlowHeadConfig | DiffusionHeadConfig | EnergyHeadConfig | GaussianHeadConfig | MSEHeadConfig
+ContinuousHeadConfig = (
+    FlowHeadConfig | OneStepHeadConfig | DiffusionHeadConfig | EnergyHeadConfig | GaussianHeadConfig | MSEHeadConfig
+)
 HeadConfig = Annotated[
     ContinuousHeadConfig | CategoricalHeadConfig | DepthHeadConfig | LogisticsHeadConfig, Field(discriminator="kind")
 ]
-CONTINUOUS = ("flow", "diffusion", "energy", "gaussian", "mse")  # kinds of head that draw continuous units
+CONTINUOUS = ("flow", "one-step", "diffusion", "energy", "gaussian", "mse")  # kinds of head that draw continuous units
 STEPPED = ("flow", "diffusion")  # kinds whose ``sample`` takes a number of steps, and a solver
 
 
@@ -59,6 +62,9 @@ def build_head(
         case FlowHeadConfig():
             _need(config, unit_width=unit_width)
             return FlowHead(config, width, unit_width)
+        case OneStepHeadConfig():
+            _need(config, unit_width=unit_width)
+            return OneStepHead(config, width, unit_width)
         case DiffusionHeadConfig():
             _need(config, unit_width=unit_width)
             return DiffusionHead(config, width, unit_width)

@@ -107,7 +107,8 @@ def arrange(model: TokenTTS, segment: Segment) -> tuple[Tensor, Tensor]:
             count, 1 if dtype == torch.float32 else width, dtype=torch.bool
         )
     if model.config.unit == "latents":
-        return model.whitening(segment.units).reshape(steps, -1), torch.ones(steps, 1, dtype=torch.bool)
+        white = model.whitening(segment.units.to(model.whitening.mean.device)).cpu()
+        return white.reshape(steps, -1), torch.ones(steps, 1, dtype=torch.bool)
     arranged = model.order.forward(segment.units.reshape(steps, -1).T[None])
     return arranged.values[0].T, arranged.mask[0].T
 

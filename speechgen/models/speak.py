@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -87,6 +87,8 @@ def begin(
 ) -> Line:
     """A line before its first step; arguments as of ``speak``."""
     config = model.config
+    if config.head.kind == "one-step" and config.head.guidance != 1.0:
+        drawing = replace(drawing, guidance=1.0)  # it is in the weights: a single pass
     prompt = None if voice is None else _prompt(voice)
     numbers = symbol_numbers(config, symbols)
     durations = plan_durations(model, numbers, language, prompt, drawing.speed, rests)

@@ -162,24 +162,37 @@ class TokenTTS(nn.Module):
         x = torch.cat([begin, history[:, :-1]], dim=1) + segment + voice[:, None]
         return x if told is None else x + told
 
-    def losses(
-        self, rows: Rows, history: Tensor, null: Tensor, prompt_weight: float, generator: torch.Generator
-    ) -> dict[str, Tensor]:
-        """Losses of drawing each unit, of the stop decision and of the durations, each alone.
+    def hidden(self, rows: Rows, history: Tensor, null: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the head sees of each step (B, S, width), the voices (B, width), and which steps there are (B, S) bool.
 
-        ``history`` (B, S, width): the embedded units that the model reads, which training may disturb.
+        ``history`` (B, S, width): the embedded units that the model reads, which training may disturb; ``null`` (B,)
+        bool: rows that are told nothing.
         """
-        clean = self.embed(rows.values)
-        voice = self.voice_vector(clean, rows.prompt_steps)
+        voice = self.voice_vector(self.embed(rows.values), rows.prompt_steps)
         heard = torch.where(null[:, None], self.no_voice.to(voice), voice)
         told, memory = self.text(rows, null)
-        steps = torch.arange(rows.values.shape[1], device=null.device)[None]
-        mask = steps < rows.steps[:, None]
+        mask = torch.arange(rows.values.shape[1], device=null.device)[None] < rows.steps[:, None]
         memory_mask = rows.symbol_mask if memory is not None else None
-        z = self.transformer(self.inputs(history, told, rows, heard), mask, memory, memory_mask)
+        return self.transformer(self.inputs(history, told, rows, heard), mask, memory, memory_mask), voice, mask
+
+    def losses(
+        self,
+        rows: Rows,
+        history: Tensor,
+        null: Tensor,
+        prompt_weight: float,
+        generator: torch.Generator,
+        couples: tuple[Tensor, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Losses of drawing each unit, of the stop decision and of the durations, each alone; see ``hidden``.
+
+        ``couples``: noises (B, S, D) and the units (B, S, D) to draw from them, instead of the rows' own.
+        """
+        z, voice, mask = self.hidden(rows, history, null)
+        steps = torch.arange(rows.values.shape[1], device=null.device)[None]
         target = mask & (steps >= rows.prompt_steps[:, None])
         weights = target + prompt_weight * (mask & ~target & rows.known[:, None])
-        losses = {"unit": self._unit_loss(z, rows, weights, generator)}
+        losses = {"unit": self._unit_loss(z, rows, weights, generator, couples)}
         # The step at which the last frame begins; where an order lags, other codes of that frame come after it.
         last = rows.steps[:, None] - self.order.steps(1)
         said = self.stop(z)[..., 0].float()
@@ -192,9 +205,19 @@ class TokenTTS(nn.Module):
             )
         return losses
 
-    def _unit_loss(self, z: Tensor, rows: Rows, weights: Tensor, generator: torch.Generator) -> Tensor:
+    def _unit_loss(
+        self,
+        z: Tensor,
+        rows: Rows,
+        weights: Tensor,
+        generator: torch.Generator,
+        couples: tuple[Tensor, Tensor] | None,
+    ) -> Tensor:
         keep = weights.flatten() > 0
         flat, values, weights = z.flatten(0, 1)[keep], rows.values.flatten(0, 1)[keep], weights.flatten()[keep]
+        if couples is not None:
+            noise, units = (one.flatten(0, 1)[keep] for one in couples)
+            return self.head.loss(flat, units, generator, weights, noise=noise)
         if self.config.unit == "latents":
             return self.head.loss(flat, values, generator, weights)
         return self.head.loss(flat, values, generator, weights[:, None] * rows.real.flatten(0, 1)[keep])

@@ -159,7 +159,8 @@ def _clone_tab(cloner: Cloner) -> None:
                          buttons=[], elem_id="prompt")
             )  # fmt: skip
             verdict = gr.Markdown(elem_id="verdict")
-            voice = gr.Dropdown([MY_VOICE, *cloner.voices()], value=MY_VOICE, label="Voice", elem_id="voice")
+            voices = [MY_VOICE, *cloner.voices()]  # a shipped voice speaks at once; a recording takes its place
+            voice = gr.Dropdown(voices, value=voices[min(1, len(voices) - 1)], label="Voice", elem_id="voice")
             transcript = gr.Textbox(
                 label="What the prompt says (optional)", lines=2, max_lines=4, max_length=1000, elem_id="transcript",
                 placeholder="Word for word: the voice is copied closer.",
@@ -188,6 +189,10 @@ def _clone_tab(cloner: Cloner) -> None:
                 with gr.Row():
                     seed = gr.Number(0, label="Seed", info="The same again, or another", precision=0, minimum=0)
                     takes = gr.Slider(1, limits.takes, 1, step=1, label="Takes", info="With seed, seed + 1, ...")
+                guard = gr.Checkbox(
+                    True, label="Guard", info="Listens to each chunk, and says it again where words went wrong",
+                    elem_id="guard",
+                )  # fmt: skip
             button = gr.Button("Speak", variant="primary", elem_id="speak")
     report = gr.Markdown(elem_id="report")
     players, pictures = [], []
@@ -199,10 +204,13 @@ def _clone_tab(cloner: Cloner) -> None:
                                  elem_classes="picture", elem_id="picture" if number == 1 else None))  # fmt: skip
     saved = gr.DownloadButton("Save this voice", visible=False, size="sm", elem_id="save-voice")
 
-    def clone(text, language, prompt, voice, transcript, prompt_language, steps, guidance, heat, speed, seed, takes):
+    def clone(
+        text, language, prompt, voice, transcript, prompt_language, steps, guidance, heat, speed, seed, takes, guard
+    ):
         asked = Asked(
             text or "", language, prompt, "" if voice == MY_VOICE else voice, transcript or "", prompt_language,
             Drawing(int(steps), float(guidance), float(heat), float(speed)), int(seed or 0), int(takes),
+            bool(guard),
         )  # fmt: skip
         made = cloner.clone(asked)
         unused = [gr.update(value=None, visible=False)] * (limits.takes - len(made.waves))
@@ -210,11 +218,14 @@ def _clone_tab(cloner: Cloner) -> None:
         drawn = [gr.update(value=str(picture), visible=True) for picture in made.pictures]
         return [made.report, *shown, *unused, *drawn, *unused, gr.update(value=str(made.voice), visible=True)]
 
-    asked = [text, language, prompt, voice, transcript, prompt_language, steps, guidance, heat, speed, seed, takes]
+    spoken = [steps, guidance, heat, speed, seed, takes, guard]
+    asked = [text, language, prompt, voice, transcript, prompt_language, *spoken]
     button.click(
         _told(clone), asked, [report, *players, *pictures, saved], concurrency_limit=1, api_visibility="private"
     )
     prompt.change(_told(cloner.look_at), prompt, verdict, show_progress="hidden", api_visibility="private")
+    gr.on([prompt.upload, prompt.stop_recording], lambda: MY_VOICE, None, voice, show_progress="hidden",
+          api_visibility="private")  # fmt: skip
 
 
 def _codec_tab(comparer: Comparer) -> None:

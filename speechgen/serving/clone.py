@@ -28,6 +28,7 @@ class Asked:
     drawing: Drawing = Drawing()
     seed: int = 0
     takes: int = 1
+    guard: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Cloner:
             asked.drawing,
             seed=asked.seed,
             takes=asked.takes,
-            guard=self.synthesiser.guard(),
+            guard=self.synthesiser.guard() if asked.guard else None,
         )
         folder = self.folder / uuid.uuid4().hex
         folder.mkdir()

@@ -26,12 +26,14 @@ from speechgen.stages.locks import hold
 from speechgen.tokenizers.codec import Codec, CodecConfig, build_codec
 from speechgen.training.checkpoint import seed_everything
 from speechgen.training.codec import CodecTask, CodecTraining
+from speechgen.training.distil import Teacher
 from speechgen.training.facts import read_facts
 from speechgen.training.image_experiments import IMAGE_EXPERIMENTS, DataConfig, build_images
 from speechgen.training.listener import ListenerTask, ListenerTraining, spoken, with_symbols
-from speechgen.training.loop import Task, TrainConfig, train
+from speechgen.training.loop import Task, train
 from speechgen.training.machine import keep_memory
 from speechgen.training.opponents import start_discriminators
+from speechgen.training.pace import TrainConfig
 from speechgen.training.sound_experiments import SOUND_EXPERIMENTS, build_sounds
 from speechgen.training.tts import TTSTask, TTSTraining, build_tts
 from speechgen.training.video_experiments import VIDEO_EXPERIMENTS, build_videos
@@ -115,6 +117,9 @@ def run_experiment(config: Config, exp: Path, device: str | None = None, until: 
     with hold(exp / "config.yaml") if is_first_rank else nullcontext():
         keep_memory()
         seed_everything(config.training.seed)
+        head = getattr(config.model, "head", None)
+        if config.kind != "tts" and getattr(head, "kind", None) == "one-step":
+            raise UserError("model.head: one-step learns from a trained flow, and only a tts has one to learn from")
         builders = {"listener": _listener, "codec": _codec, "tts": _tts, "wavenet": _wavenet}
         builders |= dict.fromkeys(VIDEO_EXPERIMENTS, build_videos) | dict.fromkeys(SOUND_EXPERIMENTS, build_sounds)
         build = builders.get(config.kind, build_images)
@@ -184,9 +189,14 @@ def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task, list[Units]]:
         raise UserError(f"initial: {config.initial}: is no TTS")
     if initial is not None:
         said = config.model.model_dump(exclude_unset=True)
+        if config.model.head.kind == "one-step":  # it goes on from a flow's weights, so it has their sizes
+            head = initial.config.head.model_dump(include={"width", "blocks"})
+            said["head"] = head | config.model.head.model_dump(exclude_unset=True)
         config = config.model_copy(update={"model": make_config(TTSConfig, initial.config.model_dump() | said)})
     elif config.lora is not None:
         raise UserError("lora: adapts a model that has learned something; name it with initial:")
+    elif config.model.head.kind == "one-step":
+        raise UserError("model.head: one-step learns from a trained flow; name it with initial:")
     codec = load(config.model.codec)
     if config.model.unit == "codes":
         _check_codes(config.model, codec, units[0])
@@ -196,7 +206,10 @@ def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task, list[Units]]:
         _start_from(model, config.initial)
     if config.lora is not None:
         add_lora(model, config.lora)
-    return config, TTSTraining(model, config.task, units, dev, codec, config.training.seed), units
+    head, teacher = config.model.head, None
+    if head.kind == "one-step":
+        teacher = Teacher(initial, head, str(config.initial))
+    return config, TTSTraining(model, config.task, units, dev, codec, config.training.seed, teacher), units
 
 
 def _wavenet(config: WaveNetExperiment) -> tuple[WaveNetExperiment, Task, list[Example]]:

@@ -77,6 +77,7 @@ class CodecGame:
         """``surface``: the losses of made against real by name, with their ``weights()``; ``discriminators`` makes some
         where the task asks for them."""
         self.game, self.surface, self.perceptual = task, surface, perceptual
+        self.judges = [surface, *([perceptual] if perceptual else [])]
         self.players: dict[str, nn.Module] = {self.name: codec}
         if self._has_opponent:
             self.players[self.opponent] = discriminators()

@@ -10,42 +10,22 @@ from typing import Any, Protocol
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
-from pydantic import Field, PositiveInt
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from speechgen.config import Config
 from speechgen.errors import UserError
 from speechgen.training.average import averaged
 from speechgen.training.checkpoint import BEST, list_checkpoints, load_checkpoint, save_best, save_checkpoint
 from speechgen.training.facts import write_facts
 from speechgen.training.machine import describe_machine
+from speechgen.training.pace import Pace, TrainConfig
 from speechgen.training.patience import Patience
 
 PATIENCE = 3  # steps in a row without a finite gradient, after which the last checkpoint is taken up again
 MOST_RETURNS = 3  # to checkpoints in a row, without a whole one made since: more of them would not help
+HOURS = "hours"  # of training, in tensorboard: when each evaluation was
 HOPELESS = 5  # steps of a log line, none of which had a finite gradient: more of them would not help
-
-
-class TrainConfig(Config):
-    """How weights change: the same keys for every model. ``patience``: evaluations in a row without a lower held-out
-    loss after which training ends, and the weights of the lowest are kept in ``best``; 0: it goes to the last step."""
-
-    steps: PositiveInt
-    learning_rate: float = 5e-4
-    final_learning_rate: float = 1e-5
-    warmup: int = 200
-    betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    ema: float = 0.998
-    bf16: bool = True
-    seed: int = 0
-    log_every: PositiveInt = 20
-    evaluate_every: PositiveInt = 500
-    checkpoint_every: PositiveInt = 250
-    patience: int = Field(0, ge=0)
 
 
 @dataclass
@@ -65,7 +45,8 @@ class Task(Protocol):
     """What the loop needs to know of a model: its players, its batches, its losses.
 
     A player is a module with an optimiser of its own: one for most models, generator and discriminator for a codec.
-    A task may have ``rates``: by player, its learning rate as a multiple of the config's, where that is not 1.
+    A task may have ``rates``: by player, its learning rate as a multiple of the config's, where that is not 1; and
+    ``judges``: modules that are not trained, but must be where the players are.
     """
 
     players: dict[str, nn.Module]
@@ -97,13 +78,19 @@ def train(
     until: int | None = None,
     about: dict | None = None,
 ) -> None:
-    """Train to ``config.steps`` (or stop early at step ``until``), going on from the newest checkpoint in ``exp``.
+    """Train to ``config.steps`` or for ``config.hours`` (or stop early at step ``until``), going on from the newest
+    checkpoint in ``exp``.
 
-    ``about``: plain values for ``exp/facts.json``, such as what the data is.
+    ``device``: "cpu", "cuda", or what there is. ``about``: plain values for ``exp/facts.json``, such as what the data
+    is. Raises UserError where there is no such device.
     """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: this machine has no GPU that torch can use; leave it out to train on the CPU")
     accelerator = Accelerator(cpu=device == "cpu")
     rank, ranks = accelerator.process_index, accelerator.num_processes
     players = {name: player.to(accelerator.device).train() for name, player in task.players.items()}
+    for judge in getattr(task, "judges", []):
+        judge.to(accelerator.device)
     optimisers = {name: _optimiser(player, config) for name, player in players.items()}
     rates: dict[str, float] = getattr(task, "rates", {})
     averages = {name: averaged(player, config.ema) for name, player in players.items()}
@@ -111,7 +98,7 @@ def train(
     weights = {**players, **{f"{name}-ema": average for name, average in averages.items()}}
 
     # A checkpoint in the folder is continued; weights, optimisers, draws, log and position are as they were.
-    step, window, began, patience = 0, {}, time.monotonic(), Patience(config.patience)
+    step, seconds, window, patience = 0, 0.0, {}, Patience(config.patience)
     if found := list_checkpoints(exp):
         state = load_checkpoint(found[-1], weights, optimisers)
         step, extra = state["step"], state["extra"]
@@ -120,23 +107,27 @@ def train(
             generator.set_state(draws[rank].clone())  # at an address of its own: a row of a loaded file can crash it
         task.load_state(extra["task"])
         window = extra.get("window", {})
-        began -= extra.get("seconds", 0.0)
+        seconds = extra.get("seconds", 0.0)
         patience = Patience(config.patience, **extra.get("patience", {}))
     if accelerator.is_main_process and not (found and config.patience):
         shutil.rmtree(exp / BEST, ignore_errors=True)  # of another run
+    pace, saved = Pace(config, seconds, accelerator.num_processes), step
 
     # What a killed run logged after its last checkpoint is superseded.
     writer = SummaryWriter(str(exp / "tensorboard"), purge_step=step + 1) if accelerator.is_main_process else None
 
     def checkpoint() -> None:
+        nonlocal saved
+        saved = step
         draws = torch.stack(gather_object([generator.get_state()]))
         if writer:
             writer.flush()
-            seconds = time.monotonic() - began
+            seconds = pace.now()
             extra = {"generator": draws, "task": task.state(), "window": window, "seconds": seconds}
             save_checkpoint(exp, step, weights, optimisers, {**extra, "patience": patience.state()})
             cost = {"step": step, "steps": config.steps, "seconds": round(seconds, 1), "ranks": ranks}
             cost |= {"best_step": patience.step} if config.patience else {}
+            cost |= {"steps": step, "hours": config.hours} if config.hours else {}
             write_facts(exp, {**(about or {}), **cost, "machine": describe_machine(), "torch": torch.__version__})
 
     def spoilt(player: nn.Module) -> bool:
@@ -147,14 +138,14 @@ def train(
     bad, returns, returned = dict.fromkeys(players, 0), 0, 0
     clock = time.monotonic()
     with _progress(accelerator.is_main_process) as progress:
-        bar = progress.add_task("train", total=config.steps, completed=step)
-        while step < min(config.steps, until or config.steps) and not patience.is_over:
+        bar = progress.add_task("train", total=100 if config.hours else config.steps, completed=step)
+        while not pace.is_over(step) and (until is None or step < until) and not patience.is_over:
             batch = task.batch(step, rank, ranks)
             batch = batch.to(accelerator.device) if hasattr(batch, "to") else batch
             for name in task.turns(step):
                 player, optimiser = players[name], optimisers[name]
                 for group in optimiser.param_groups:
-                    group["lr"] = learning_rate(config, step) * rates.get(name, 1.0)
+                    group["lr"] = pace.learning_rate(step) * rates.get(name, 1.0)
                 # Not accelerator.autocast: its precision could not change again within the process.
                 with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=config.bf16):
                     loss, facts = task.losses(name, batch, step, generator)
@@ -179,10 +170,11 @@ def train(
                 for key, value in facts.items():
                     window.setdefault(f"{name}/{key}", []).append(value)
             step += 1
-            progress.update(bar, completed=step)
+            pace.tick()
+            progress.update(bar, completed=100 * pace.share(step) if config.hours else step)
 
             if step % config.log_every == 0:
-                seconds = (time.monotonic() - clock) / config.log_every
+                each = (time.monotonic() - clock) / config.log_every
                 means = {key: sum(values) / len(values) for key, values in window.items()}
                 _check_skipped(window, config.log_every, exp)
                 if returns > MOST_RETURNS:
@@ -191,15 +183,16 @@ def train(
                         "lower training.learning_rate and rerun"
                     )
                 if writer:
-                    for key, value in {**means, "seconds_per_step": seconds}.items():
+                    for key, value in {**means, "seconds_per_step": each}.items():
                         writer.add_scalar(key, value, step)
-                    progress.console.print(_line(step, seconds, means))
+                    progress.console.print(_line(step, each, means))
                 clock, window = time.monotonic(), {}
-            if step % config.evaluate_every == 0 or step == config.steps:
+            is_due = pace.is_due(step, config.checkpoint_every, config.checkpoint_minutes)
+            if pace.is_due(step, config.evaluate_every, config.evaluate_minutes) or pace.is_over(step):
                 loss: float | None = None
                 if writer:
                     shown = task.evaluate({name: average.module for name, average in averages.items()}, generator)
-                    _show(writer, shown, step)
+                    _show(writer, shown, step, pace.seconds / 3600)
                     progress.console.print(_line(step, 0.0, shown.scalars))
                     clock, loss = time.monotonic(), shown.loss
                 if config.patience:  # all ranks stop together
@@ -210,25 +203,18 @@ def train(
                         save_best(exp, averages)
                 for player in players.values():
                     player.train()
-            if (step % config.checkpoint_every == 0 and not any(bad.values())) or step == config.steps:
+                pace.tick()  # so that a slow evaluation is not followed by the next at once
+            is_due |= pace.is_due(step, config.checkpoint_every, config.checkpoint_minutes)
+            if (is_due and not any(bad.values())) or pace.is_over(step):
                 checkpoint()
                 returns = 0 if step > returned + PATIENCE else returns
-    if step % config.checkpoint_every != 0 and step != config.steps:
+    if step != saved and not any(bad.values()):
         checkpoint()
     if writer:
         writer.close()
     # Ranks leave together and close their connections: one that finds its peers gone at exit can end in a crash.
     accelerator.wait_for_everyone()
     accelerator.end_training()
-
-
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Linear warm-up, then a cosine down to the final rate."""
-    if step < config.warmup:
-        return config.learning_rate * (step + 1) / config.warmup
-    share = (step - config.warmup) / max(1, config.steps - config.warmup)
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
-    return config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * cosine
 
 
 def _optimiser(player: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
@@ -263,7 +249,8 @@ def _check_skipped(window: dict[str, list[float]], steps: int, exp: Path) -> Non
             )
 
 
-def _show(writer: SummaryWriter, shown: Shown, step: int) -> None:
+def _show(writer: SummaryWriter, shown: Shown, step: int, hours: float) -> None:
+    writer.add_scalar(HOURS, hours, step)
     for name, value in shown.scalars.items():
         writer.add_scalar(f"dev/{name}", value, step)
     for name, (wave, rate) in shown.audio.items():

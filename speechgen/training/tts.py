@@ -1,5 +1,6 @@
 """How the TTS is trained: teacher-forced on units, with disturbed history, prompts of the same speaker, null rows."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from speechgen.models.voice import Voice
 from speechgen.nn.whitening import Whitening
 from speechgen.tokenizers.base import Tokens
 from speechgen.tokenizers.codec import Codec
+from speechgen.training.distil import Teacher
 from speechgen.training.loop import Shown
 
 DEV_UTTERANCES = 64
@@ -104,9 +106,18 @@ class TTSTraining:
     """The TTS as the loop sees it: one player, targets of like length, a fresh prompt each time."""
 
     def __init__(
-        self, model: TokenTTS, task: TTSTask, train: list[Units], dev: list[Units], codec: Codec, seed: int = 0
+        self,
+        model: TokenTTS,
+        task: TTSTask,
+        train: list[Units],
+        dev: list[Units],
+        codec: Codec,
+        seed: int = 0,
+        teacher: Teacher | None = None,
     ):
+        """``teacher``: makes the units that a one-step head learns, in place of the recorded ones."""
         self.players: dict[str, nn.Module] = {"tts": model}
+        self.teacher, self.judges = teacher, [teacher.model] if teacher else []
         self.model, self.task, self.codec, self.seed = model, task, codec, seed
         self.sample_rate = codec.sample_rate
         fitting = [one for one in train if one.seconds <= task.longest_seconds]
@@ -130,7 +141,8 @@ class TTSTraining:
         self, player: str, batch: TTSBatch, step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
         history = self._disturbed(batch.rows, generator)
-        losses = self.model.losses(batch.rows, history, batch.null, self.task.prompt_weight, generator)
+        weight, couples = self.task.prompt_weight, self._couples(batch, generator)
+        losses = self.model.losses(batch.rows, history, batch.null, weight, generator, couples)
         return sum(losses.values()), {name: loss.item() for name, loss in losses.items()}
 
     @torch.no_grad()
@@ -145,13 +157,18 @@ class TTSTraining:
         groups = [list(range(start, min(start + 16, count))) for start in range(0, count, 16)]
         for group in groups:
             batch = self._collate(self.dev, group, draw).to(model.begin.device)
-            null = torch.zeros_like(batch.null)
-            losses = model.losses(batch.rows, model.embed(batch.rows.values), null, 0.0, fixed)
+            batch.null = torch.zeros_like(batch.null)
+            history, couples = model.embed(batch.rows.values), self._couples(batch, fixed)
+            losses = model.losses(batch.rows, history, batch.null, 0.0, fixed, couples)
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + loss.item() / len(groups)
         shown = Shown(sums, loss=sum(sums.values()))
+        speaker = (
+            model if model.begin.device.type == "cpu" else copy.deepcopy(model).cpu()
+        )  # speaking is the CPU's work
+        fixed = torch.Generator().manual_seed(self.seed)
         for number, one in enumerate(self.dev.units[:: max(1, count // CLIPS)][:CLIPS], start=1):
-            wave = self._spoken(model, one, draw, fixed)
+            wave = self._spoken(speaker, one, draw, fixed)
             if len(wave) > self.sample_rate // 4:  # an untrained model may stop at once
                 recorded = self.codec.decode_latents(torch.from_numpy(one.latents).float()[None])[0, 0]
                 shown.audio[f"{number}/spoken"] = wave, self.sample_rate
@@ -182,7 +199,11 @@ class TTSTraining:
         targets = [corpus.units[i] for i in indices]
         pairs = [(self._prompt(one, corpus, draw), self._segment(one)) for one in targets]
         rows = make_rows(self.model, pairs, [one.language for one in targets])
-        return TTSBatch(rows, torch.from_numpy(draw.random(len(indices)) < self.task.null))
+        share = 0.0 if self.teacher is not None and self.teacher.guides else self.task.null
+        return TTSBatch(rows, torch.from_numpy(draw.random(len(indices)) < share))
+
+    def _couples(self, batch: TTSBatch, generator: torch.Generator) -> tuple[Tensor, Tensor] | None:
+        return None if self.teacher is None else self.teacher.couples(batch.rows, batch.null, generator)
 
     def _prompt(self, target: Units, corpus: Corpus, draw: np.random.Generator) -> Segment | None:
         """A piece of another utterance of the speaker: one cut from the target itself teaches skipping."""

@@ -135,6 +135,8 @@ def test_a_stream_is_the_file_on_standard_output(
     assert rate == 16000 and err.startswith(b"standard output: ")
     torch.testing.assert_close(streamed, written, atol=1e-4, rtol=0)
     assert say("--stream", "--raw")[0] == out[44:]
+    guarded, told = say("--stream", "--guard", "--retries", "0")  # held back until checked, and the same
+    assert guarded == out and b"guard: failed after 1 try" in told and b"guard" not in err
     subtitles = (tmp_path / "a.srt").read_text()
     assert subtitles == (tmp_path / "b.srt").read_text()
     assert subtitles.startswith("1\n00:00:00,000 --> 00:00:0") and subtitles.endswith("\nThe lazy dog.\n\n")

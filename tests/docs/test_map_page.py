@@ -30,7 +30,7 @@ def named(section: str) -> set[str]:
     """What stands in backquotes in the first column of a section's table."""
     rows = re.search(rf"## {section}\n(.*?)\n## ", PAGE, re.DOTALL).group(1)
     firsts = [line.split("|")[1] for line in rows.splitlines() if line.startswith("|")]
-    return set(re.findall(r"`(\w+)`", " ".join(firsts)))
+    return set(re.findall(r"`([\w-]+)`", " ".join(firsts)))
 
 
 def test_every_order_and_head_is_on_the_page() -> None:

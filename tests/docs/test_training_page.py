@@ -7,7 +7,7 @@ import typer.main
 
 from speechgen.cli import app
 from speechgen.training.experiment import CodecExperiment, TTSExperiment
-from speechgen.training.loop import TrainConfig
+from speechgen.training.pace import TrainConfig
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")

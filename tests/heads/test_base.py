@@ -34,7 +34,7 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(UserError, match="unknown key"):
         make_config(Model, {"head": {"kind": "flow", "widht": 3}})
     with pytest.raises(
-        UserError, match="'flow', 'diffusion', 'energy', 'gaussian', 'mse', 'categorical', 'depth', 'logistics'"
+        UserError, match="'flow', 'one-step', 'diffusion', 'energy', 'gaussian', 'mse', 'categorical', 'depth'"
     ):
         make_config(Model, {"head": {"kind": "flwo"}})
     with pytest.raises(UserError, match="width 10 does not divide into 4 heads"):

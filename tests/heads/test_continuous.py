@@ -11,6 +11,7 @@ from speechgen.heads.energy import EnergyHead, EnergyHeadConfig
 from speechgen.heads.flow import FlowHead, FlowHeadConfig
 from speechgen.heads.gaussian import GaussianHead, GaussianHeadConfig
 from speechgen.heads.mse import MSEHead, MSEHeadConfig
+from speechgen.heads.one_step import OneStepHead, OneStepHeadConfig
 from speechgen.heads.processes import DiffusionProcess
 
 CENTRES = torch.tensor([[1.0, 0.5], [-1.0, 0.5]])
@@ -143,6 +144,38 @@ def test_reflow_straightens() -> None:
     assert error_of_one_step(second) < 0.5 * error_of_one_step(first)
 
 
+def test_one_step_learns_where_a_guided_flow_ends() -> None:
+    """Where one step of the flow misses, one step of the student that its draws taught does not."""
+    torch.manual_seed(0)
+    flow = FlowHead(FlowHeadConfig(**SMALL), 1, 2)
+    student, draw = OneStepHead(OneStepHeadConfig(**SMALL), 1, 2), generator()
+    conditioned, null = torch.ones(128, 1), torch.zeros(128, 1)
+
+    def learn(head, loss) -> None:
+        optimiser = torch.optim.AdamW(head.parameters(), lr=5e-3, weight_decay=0)
+        for _ in range(200):
+            optimiser.zero_grad()
+            loss().backward()
+            optimiser.step()
+
+    def data() -> Tensor:  # told, only the first cluster; untold, both
+        both = two_clusters(128, draw)
+        return flow.loss(conditioned, both[both[:, 0] > 0][:40].repeat(4, 1)[:128], draw) + flow.loss(null, both, draw)
+
+    learn(flow, data)
+    student.load_state_dict(flow.state_dict())  # the names of the weights are the same
+
+    def distil() -> Tensor:
+        noise = torch.randn(128, 2, generator=draw)
+        return student.loss(conditioned, flow.sample(conditioned, null, 1.5, steps=8, noise=noise), noise=noise)
+
+    learn(student, distil)
+    noise = torch.randn(128, 2, generator=generator(5))
+    aim = flow.sample(conditioned, null, 1.5, steps=8, noise=noise)
+    one, exact = flow.sample(conditioned, null, 1.5, steps=1, noise=noise), student.sample(conditioned, noise=noise)
+    assert (exact - aim).norm(dim=1).mean() < 0.3 * (one - aim).norm(dim=1).mean()
+
+
 def test_energy_draws_repel_each_other() -> None:
     """The loss of draws that all sit in the middle of two clusters is larger than that of draws in the clusters."""
     head = HEADS["energy"]()
@@ -195,6 +228,7 @@ def random_head(kind: str):
 
 HEAD_CONFIGS = {
     "flow": FlowHeadConfig,
+    "one-step": OneStepHeadConfig,
     "diffusion": DiffusionHeadConfig,
     "energy": EnergyHeadConfig,
     "gaussian": GaussianHeadConfig,

@@ -13,6 +13,7 @@ from speechgen.heads.flow import FlowHeadConfig
 from speechgen.heads.gaussian import GaussianHeadConfig
 from speechgen.heads.logistics import LogisticsHeadConfig
 from speechgen.heads.mse import MSEHeadConfig
+from speechgen.heads.one_step import OneStepHeadConfig
 from speechgen.nn.transformer import Transformer, TransformerConfig
 from speechgen.orders.base import build_order
 from speechgen.orders.delay import DelayConfig
@@ -23,6 +24,7 @@ from speechgen.orders.stepwise import Frame, stepwise
 WIDTH, CODEBOOKS, SIZE, UNIT_WIDTH = 24, 3, 7, 4
 TRIPLES = {
     "continuous, raster, flow": (0, RasterConfig(), FlowHeadConfig(width=16, blocks=1)),
+    "continuous, raster, one-step": (0, RasterConfig(), OneStepHeadConfig(width=16, blocks=1)),
     "continuous, raster, diffusion": (0, RasterConfig(), DiffusionHeadConfig(width=16, blocks=1)),
     "continuous, raster, energy": (0, RasterConfig(), EnergyHeadConfig(width=16, blocks=1)),
     "continuous, raster, gaussian": (0, RasterConfig(), GaussianHeadConfig(mixtures=2)),

@@ -3,8 +3,10 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +17,18 @@ import typer.main
 from speechgen.cli import app
 from speechgen.data.mini import make_mini
 from speechgen.evaluation.ablation import read_ablation
+from speechgen.evaluation.compare import read_comparison
 from speechgen.evaluation.logs import read_json
 from speechgen.models.load import load, unit_fingerprint
+from speechgen.models.tts import TokenTTS
 from speechgen.tokenizers.codec import build_codec
+from speechgen.training.checkpoint import list_checkpoints
 from speechgen.training.experiment import read_experiment
+from speechgen.training.facts import read_facts
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNS = sorted((ROOT / "egs").glob("*/*/run.sh"))
+OVERNIGHT = sorted((ROOT / "egs").glob("*/overnight/run.sh"))  # a chain of three trainings, with stages of its own
+RUNS = sorted(set((ROOT / "egs").glob("*/*/run.sh")) - set(OVERNIGHT))
 NAMES = [str(run.parent.relative_to(ROOT / "egs")) for run in RUNS]
 STAGES = ["prepare", "dump", "train", "generate", "score", "pack", "demo"]
 GRID_STAGES = ["prepare", "dump", "parts", "grid"]  # of a grid, whose cells train and are scored together
@@ -52,8 +59,13 @@ def copy_recipe(run: Path, folder: Path) -> Path:
     """A recipe and the engine in another place, as a clone has them."""
     shutil.copytree(ROOT / "recipes", folder / "recipes")
     here = folder / run.parent.relative_to(ROOT)
-    shutil.copytree(run.parent, here, ignore=shutil.ignore_patterns("data", "dump", "exp", ".done", "RESULTS.md"))
+    copy_recipe_folder(run.parent, here)
     return here / run.name
+
+
+def copy_recipe_folder(recipe: Path, here: Path) -> None:
+    """A recipe without what it made."""
+    shutil.copytree(recipe, here, ignore=shutil.ignore_patterns("data", "dump", "exp", ".done", "RESULTS.md"))
 
 
 @pytest.mark.parametrize("run", RUNS, ids=NAMES)
@@ -64,10 +76,14 @@ def test_every_recipe_has_its_stages_and_says_what_it_is(run: Path) -> None:
     assert len(run.read_text(encoding="utf-8").splitlines()) <= 15
 
 
-@pytest.mark.parametrize("run", RUNS, ids=NAMES)
+COMPARISONS = sorted((ROOT / "egs").glob("*/*/compare.sh"))
+SCRIPTS = [*RUNS, *OVERNIGHT, *COMPARISONS]
+
+
+@pytest.mark.parametrize("run", SCRIPTS, ids=[str(run.relative_to(ROOT / "egs")) for run in SCRIPTS])
 def test_every_command_is_a_verb_with_these_options(run: Path, tmp_path: Path) -> None:
     commands = planned_commands(run, tmp_path)
-    assert len(commands) >= len(stages(run))
+    assert len(commands) >= (5 if run in COMPARISONS else len(stages(run)))
     for command in commands:
         assert command[0] == "speechgen"
         verb, words = typer.main.get_command(app), command[1:]
@@ -82,7 +98,7 @@ def test_every_command_is_a_verb_with_these_options(run: Path, tmp_path: Path) -
 @pytest.mark.parametrize("run", RUNS, ids=NAMES)
 def test_every_recipe_has_a_config_that_can_be_read_and_a_page(run: Path) -> None:
     task = run.parent.name
-    experiments = [path for path in run.parent.glob("conf/*.yaml") if path.stem not in ("ablation", "grid")]
+    experiments = [path for path in run.parent.glob("conf/*.yaml") if path.stem not in ("ablation", "compare", "grid")]
     for config in experiments:
         kind = read_experiment(config, []).kind
         assert task == "grid" or kind.split("-")[0] == task
@@ -144,6 +160,97 @@ def test_the_mini_ablation_runs_from_nothing_to_its_table(tmp_path: Path) -> Non
     assert "6 steps of 2 x 0.64 s" in page and all(f"| {name} |" in page for name in ("surface", "adversarial", "vae"))
     assert (run.parent / "exp/ablation/curves.png").exists()
     assert run_recipe(run, *options).count("done already") == 3
+
+
+@pytest.mark.parametrize("run", COMPARISONS, ids=[str(run.parent.relative_to(ROOT / "egs")) for run in COMPARISONS])
+def test_every_comparison_has_all_heads_and_the_data_of_its_recipe(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run.parent)
+    compared = read_comparison(Path("conf/compare.yaml"), Path("exp/compare"), [])
+    models = {one.variant.name: one.variant.experiment.model for one in compared}
+    triples = {name: (model.unit, model.order.kind, model.head.kind) for name, model in models.items()}
+    assert triples == {
+        "flow": ("latents", "raster", "flow"),
+        "one_step": ("latents", "raster", "one-step"),
+        "diffusion": ("latents", "raster", "diffusion"),
+        "energy": ("latents", "raster", "energy"),
+        "delay": ("codes", "delay", "categorical"),
+        "depth": ("codes", "raster", "depth"),
+    }
+    assert str(compared[1].variant.experiment.initial) == "exp/compare/flow"
+    for name, model in models.items():
+        TokenTTS(model.model_copy(update={"symbols": ["a"], "languages": ["en"]}))
+        assert name == "one_step" or model.transformer == models["flow"].transformer
+    planned = [planned_commands(script, tmp_path / script.stem)[:5] for script in (run, run.with_name("run.sh"))]
+    for commands, script in zip(planned, ("compare", "run"), strict=True):
+        commands[0] = [word.replace(str(tmp_path / script), "") for word in commands[0]]
+    assert planned[0] == planned[1]  # so that one of them believes what the other has done
+
+
+@pytest.mark.slow
+def test_the_mini_comparison_runs_from_nothing_to_its_table(tmp_path: Path) -> None:
+    run = copy_recipe(ROOT / "egs/mini/tts/compare.sh", tmp_path / "a clone")
+    small = run.read_text(encoding="utf-8").replace("--speakers 6 --sentences 40", "--speakers 2 --sentences 20")
+    run.write_text(small, encoding="utf-8")
+    options = ["--nj", "1", "--ngpu", "0", "--limit", "2", "--set", "training.steps=6 training.evaluate_every=6"]
+    said = run_recipe(run, *options)
+    assert said.count(", 0 failed") == 7
+    page = (run.parent / "COMPARE.md").read_text(encoding="utf-8")
+    assert "6 steps of about 20 s" in page and "n = 2" in page
+    assert all(f"| {name} |" in page for name in ("flow", "one_step", "diffusion", "energy", "delay", "depth"))
+    assert run_recipe(run, *options).count("done already") == 3
+
+
+def test_the_hours_are_shared_out_among_the_trainings(tmp_path: Path) -> None:
+    run = copy_recipe(ROOT / "egs/starter/overnight/run.sh", tmp_path)
+    (tmp_path / "corpus").mkdir()
+    said = run_recipe(run, "--dry_run", "--corpus", str(tmp_path / "corpus"), "--hours", "8", "--device", "cuda")
+    trainings = [line for line in said.splitlines() if line.startswith("speechgen train")]
+    assert [line.partition("training.hours=")[2].split()[0] for line in trainings] == ["0.8", "2.8", "3.2"]
+    assert all("--device cuda" in line and "training.evaluate_minutes=48" in line for line in trainings)
+    told = subprocess.run([str(run), "--hours", "ten"], capture_output=True, text=True)
+    assert told.returncode == 2 and told.stderr == "run.sh: error: --hours ten: expected a number\n"
+
+
+@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there may be a GPU")
+def test_half_an_hour_without_a_gpu_is_one_line(tmp_path: Path) -> None:
+    run = copy_recipe(ROOT / "egs/mini/overnight/run.sh", tmp_path)
+    told = subprocess.run([str(run), "--device", "cuda"], capture_output=True, text=True)
+    assert told.returncode == 2 and told.stderr.startswith("run.sh: error: no GPU here;")
+    assert told.stderr.count("\n") == 1 and not (run.parent / "exp").exists()
+
+
+@pytest.mark.slow
+def test_a_night_in_small_that_is_killed_goes_on_to_its_page(tmp_path: Path) -> None:
+    run = copy_recipe(ROOT / "egs/mini/overnight/run.sh", tmp_path / "a clone")
+    for task in ("listener", "codec", "tts"):
+        copy_recipe_folder(ROOT / "egs/mini" / task, run.parent.parent / task)
+    small = run.read_text(encoding="utf-8").replace("--speakers 6 --sentences 40", "--speakers 2 --sentences 20")
+    run.write_text(small.replace("limit=6", "limit=2"), encoding="utf-8")
+    options = ["--nj", "1", "--ngpu", "0", "--hours", "0.01", "--set", "training.checkpoint_minutes=0.02"]
+    exp = run.parent / "exp/overnight"
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    with subprocess.Popen(
+        [str(run), *options], env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+    ) as one:
+        while not list_checkpoints(exp / "codec"):
+            assert one.poll() is None
+            time.sleep(0.1)
+        os.killpg(one.pid, signal.SIGKILL)
+    reached = int(list_checkpoints(exp / "codec")[-1].name)
+    said = run_recipe(run, *options)
+    assert said.count("done already") == 3 and read_facts(exp / "codec")["step"] > reached
+    assert read_facts(exp / "codec")["seconds"] >= 0.0035 * 3600  # in both calls together
+    page = (exp / "overnight.md").read_text(encoding="utf-8")
+    for words in ("# From recordings to a voice in 0.01 hours", "| prepare |", "## Listener", "## Codec", "## Voice"):
+        assert words in page
+    assert {"listener.png", "codec.png", "voice.png", "index.html"} <= {p.name for p in (exp / "overnight").iterdir()}
+    assert run_recipe(run, *options).count("done already") == 7
+    wav = tmp_path / "said.wav"
+    command = ["speechgen", "say", "A cat.", "--model", str(exp / "voice/packed"), "-o", str(wav)]
+    subprocess.run(command, env=environment, check=True, cwd=tmp_path)  # from anywhere: it knows where its codec lies
+    assert wav.stat().st_size > 100
 
 
 @pytest.mark.slow

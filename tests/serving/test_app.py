@@ -95,7 +95,7 @@ def free_port() -> int:
 
 
 def clone_values(prompt: dict | None, text: str = "The lazy dog.") -> list:
-    return [text, "en", prompt, serving_app.MY_VOICE, "", "en", 1, 1.0, 0.7, 1.0, 3, 1]
+    return [text, "en", prompt, serving_app.MY_VOICE, "", "en", 1, 1.0, 0.7, 1.0, 3, 1, True]
 
 
 def test_the_page_names_no_other_place(page: Page) -> None:

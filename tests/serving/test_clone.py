@@ -1,5 +1,6 @@
 """The Clone tab's work, without a browser."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from speechgen.errors import UserError
 from speechgen.models.speak import Drawing
 from speechgen.models.voice import Voice
 from speechgen.serving import voices
+from speechgen.serving.app import MY_VOICE, build_app
 from speechgen.serving.clone import Asked, Cloner
+from speechgen.serving.comparison import Comparer
 from speechgen.serving.pictures import wave_range
 from speechgen.serving.synthesiser import Synthesiser
 
@@ -50,6 +53,19 @@ def test_a_shipped_voice_needs_no_prompt(
     for wrong in ("tom", str(tmp_path / "ann.voice")):
         with pytest.raises(UserError, match="no voice of that name"):
             cloner.clone(Asked("The dog.", "en", None, wrong))
+
+
+def test_the_guard_reports_each_chunk_unless_it_is_off(cloner: Cloner, prompt_file: Path) -> None:
+    asked = Asked("The lazy dog jumps.", "en", str(prompt_file), drawing=QUICK)
+    assert "| take | chunk | seconds | tries | guard |" in cloner.clone(asked).report
+    assert "guard" not in cloner.clone(replace(asked, guard=False)).report
+
+
+def test_a_shipped_voice_is_chosen_at_first(cloner: Cloner, monkeypatch: pytest.MonkeyPatch) -> None:
+    for voices_there, first in ((["ann"], "ann"), ([], MY_VOICE)):
+        monkeypatch.setattr(Cloner, "voices", lambda self, there=voices_there: there)
+        blocks = build_app(cloner, Comparer(cloner.synthesiser.codec, "tiny", cloner.folder)).blocks.values()
+        assert next(one for one in blocks if one.elem_id == "voice").value == first
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.tts import TTSConfig
 from speechgen.tokenizers.codec import Codec, CodecConfig, build_codec
 from speechgen.training.codec import CodecTask, CodecTraining
+from speechgen.training.distil import Teacher
 from speechgen.training.listener import ListenerTask, ListenerTraining, Spoken, with_symbols
-from speechgen.training.loop import Shown, Task, TrainConfig
+from speechgen.training.loop import HOURS, Shown, Task
+from speechgen.training.pace import TrainConfig
 from speechgen.training.tts import TTSTask, TTSTraining, build_tts
 
 RATE = 4000
@@ -84,15 +86,24 @@ def units(count: int = 8, width: int = 6, codebooks: int = 3, size: int = 8) -> 
     return made
 
 
-def tts_task(**config) -> TTSTraining:
+def tts_task(distil: bool = False, **config) -> TTSTraining:
+    """``distil``: a student with a one-step head, and as its teacher a flow that it is a copy of."""
     transformer = {"width": 16, "layers": 1, "heads": 2, "dropout": 0.1}
     sizes = {"symbol_width": 8, "symbol_blocks": 1, "voice_blocks": 1, "duration_width": 8, "duration_blocks": 1}
     head = {"kind": "flow", "width": 16, "blocks": 1, "draws": 2}
     values = {"codebooks": 3, "codebook_size": 8, "transformer": transformer, "head": head, **sizes, **config}
     torch.manual_seed(0)
     model = build_tts(make_config(TTSConfig, values), units())
-    task = TTSTask(batch_seconds=0.5, prompt_seconds=(0.05, 0.1))
-    return TTSTraining(model, task, units(), units()[:4], tiny_codec().eval(), seed=1)
+    task, teacher = TTSTask(batch_seconds=0.5, prompt_seconds=(0.05, 0.1)), None
+    if distil:
+        for weight in model.parameters():
+            torch.nn.init.normal_(weight, std=0.2)
+        student = {**head, "kind": "one-step", "steps": 3}
+        student.pop("draws")
+        flow, model = model, build_tts(make_config(TTSConfig, {**values, "head": student}), units(), model)
+        model.load_state_dict(flow.state_dict())
+        teacher = Teacher(flow, model.config.head, "flow")
+    return TTSTraining(model, task, units(), units()[:4], tiny_codec().eval(), seed=1, teacher=teacher)
 
 
 class Line:
@@ -134,6 +145,7 @@ TASKS: dict[str, Callable[[], Task]] = {
     "listener": listener_task,
     "codec": codec_task,
     "tts": tts_task,
+    "one-step": lambda: tts_task(distil=True),
 }
 
 
@@ -164,7 +176,7 @@ def scalars(exp: Path) -> dict[str, list[tuple[int, float]]]:
         if event.HasField("session_log"):  # a run that goes on: what comes later was superseded
             shown = {name: [(s, v) for s, v in values if s < event.step] for name, values in shown.items()}
         for value in event.summary.value:
-            if value.HasField("simple_value") and value.tag != "seconds_per_step":
+            if value.HasField("simple_value") and value.tag not in ("seconds_per_step", HOURS):
                 shown.setdefault(value.tag, []).append((event.step, value.simple_value))
     return shown
 

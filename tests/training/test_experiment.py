@@ -101,6 +101,17 @@ def test_listener_codec_and_voice_in_a_row(place, capsys):
     with pytest.raises(UserError, match="lora: adapts a model that has learned something"):
         run_experiment(experiment("tts", place, **{**values, "lora": {}}), place / "exp/nothing")
 
+    student = {**more, "model": {"codec": "exp/codec", "head": {"kind": "one-step", "steps": 2}}}
+    run_experiment(experiment("tts", place, **student), place / "exp/student")
+    head = load("exp/student").config.head
+    assert (head.kind, head.width, head.blocks, head.steps, head.guidance) == ("one-step", 8, 1, 2, 1.5)
+    with pytest.raises(
+        UserError, match="initial: exp/student: its head is of kind one-step; one-step learns from a flow"
+    ):
+        run_experiment(experiment("tts", place, "initial=exp/student", **student), place / "exp/nothing")
+    with pytest.raises(UserError, match="one-step learns from a trained flow; name it with initial:"):
+        run_experiment(experiment("tts", place, "model.head={kind: one-step}", **values), place / "exp/nothing")
+
     codes = {"unit": "codes", "patch": 1, "order": {"kind": "delay"}, "head": {"kind": "categorical"}}
     values["model"] = {**values["model"], **codes, "codebooks": 2, "codebook_size": 8}
     for key, wrong, message in (("codebooks", 8, "the units have 2"), ("codebook_size", 16, "the codec is 8")):

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from speechgen.errors import UserError
+from speechgen.evaluation.curves import read_curves
 from speechgen.training.checkpoint import list_checkpoints
 from speechgen.training.facts import read_facts
-from speechgen.training.loop import learning_rate, train
+from speechgen.training.loop import train
+from speechgen.training.pace import Pace
 
 
 def test_the_loss_falls_and_the_averaged_weights_follow(build, config, tmp_path, left_behind):
@@ -110,6 +112,57 @@ def test_seconds_go_on_from_those_of_the_checkpoint(build, config, tmp_path):
     assert 1000 <= read_facts(tmp_path)["seconds"] < 1600
 
 
+class Clock:
+    """Time that passes by a second with every look, so that a training by the clock can be tested without one."""
+
+    def __init__(self, seconds: float = 1.0):
+        self.time, self.seconds = 0.0, seconds
+
+    def monotonic(self) -> float:
+        self.time += self.seconds
+        return self.time
+
+
+def test_a_run_by_the_clock_ends_in_time_and_is_seen_and_saved_on_the_way(build, config, tmp_path, monkeypatch):
+    timed = config(10**9, hours=0.1, evaluate_minutes=1, checkpoint_minutes=2, learning_rate=1.0, final_learning_rate=0)
+    monkeypatch.setattr("speechgen.training.pace.time", Clock())
+    task = build("line", stop_at=300)  # killed in the fifth minute
+    with pytest.raises(KeyboardInterrupt):
+        train(task, timed, tmp_path)
+    saved = torch.load(list_checkpoints(tmp_path)[-1] / "state.pt", weights_only=True)
+    assert 240 <= saved["extra"]["seconds"] < 250
+    train(build("line"), timed, tmp_path)
+    facts = read_facts(tmp_path)
+    assert 360 <= facts["seconds"] < 365 and facts["hours"] == 0.1 and facts["step"] == facts["steps"] < 360
+    minutes = [60 * value for _, value in read_curves(tmp_path)["hours"]]
+    assert [int(minute + 0.01) for minute in minutes] == [1, 2, 3, 4, 5, 6]
+    last = torch.load(list_checkpoints(tmp_path)[-1] / "state.pt", weights_only=True)
+    assert last["optimisers"]["line"]["param_groups"][0]["lr"] < 1e-3  # the rate has come down by the end
+    train(build("line", stop_at=facts["step"]), timed, tmp_path)  # over is over: no further batch is asked for
+
+
+def test_slow_evaluations_do_not_follow_one_another(build, config, tmp_path, monkeypatch):
+    clock, task = Clock(), build("line")
+    monkeypatch.setattr("speechgen.training.pace.time", clock)
+    evaluate = task.evaluate
+
+    def slowly(*arguments):
+        clock.time += 90.0
+        return evaluate(*arguments)
+
+    task.evaluate = slowly
+    train(task, config(10**9, hours=0.1, evaluate_minutes=1, log_every=1), tmp_path)
+    steps = [step for step, _ in read_curves(tmp_path)["hours"]]
+    assert len(steps) == 3 and all(later - earlier > 20 for earlier, later in zip(steps, steps[1:]))
+
+
+def test_a_gpu_that_is_not_there_is_one_line(build, config, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="--device cuda: this machine has no GPU"):
+        train(build("line"), config(2), tmp_path, device="cuda")
+    assert not list(tmp_path.iterdir())
+
+
 def test_facts_that_cannot_be_read_are_none(tmp_path):
     assert read_facts(tmp_path) == {}
     (tmp_path / "facts.json").write_text('{"step": ')
@@ -120,7 +173,7 @@ def test_facts_that_cannot_be_read_are_none(tmp_path):
 
 def test_the_learning_rate_rises_and_falls(config):
     plan = config(100, warmup=10, learning_rate=1.0, final_learning_rate=0.1)
-    rates = [learning_rate(plan, step) for step in range(101)]
+    rates = [Pace(plan).learning_rate(step) for step in range(101)]
     assert rates[0] == pytest.approx(0.1) and rates[9] == pytest.approx(1.0)
     assert rates[:10] == sorted(rates[:10]) and rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[55] == pytest.approx(0.55) and rates[100] == pytest.approx(0.1)

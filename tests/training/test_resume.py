@@ -37,7 +37,7 @@ def assert_same(one, other):
         assert one == other or one != one  # a NaN is like a NaN
 
 
-@pytest.mark.parametrize("kind", ["listener", "codec", "tts"])
+@pytest.mark.parametrize("kind", ["listener", "codec", "tts", "one-step"])
 def test_killed_and_resumed_is_never_stopped(kind, build, config, tmp_path, left_behind):
     # Step 5: after the checkpoint at step 3 and the log line at step 4, amid the window of the next one; for the codec
     # after k-means (2), the discriminators' entry (3) and a revival (4).

@@ -10,7 +10,8 @@ from speechgen.config import make_config
 from speechgen.data.shards import Example
 from speechgen.errors import UserError
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
-from speechgen.training.loop import TrainConfig, train
+from speechgen.training.loop import train
+from speechgen.training.pace import TrainConfig
 from speechgen.training.wavenet import Excerpts, WaveNetTask, WaveNetTraining, with_labels
 
 RATE = 4000
