@@ -14,7 +14,7 @@ from speechgen.heads.base import STEPPED
 from speechgen.models.rows import Segment, make_rows, symbol_numbers
 from speechgen.models.tts import Rows, TokenTTS
 from speechgen.models.voice import Voice
-from speechgen.nn.transformer import TransformerState
+from speechgen.nn.cache import TransformerState
 from speechgen.orders.layout import Step
 from speechgen.orders.stepwise import Walk
 

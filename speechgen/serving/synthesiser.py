@@ -18,6 +18,7 @@ from speechgen.models.rows import symbol_numbers
 from speechgen.models.speak import Drawing
 from speechgen.models.tts import UNKNOWN, TokenTTS
 from speechgen.models.voice import Voice
+from speechgen.nn.packed import Precision, pack_linears
 from speechgen.serving.batcher import Batcher
 from speechgen.serving.guard import RETRIES, Checked, Guard
 from speechgen.serving.prompts import Prompt, pause_before, read_prompt
@@ -77,27 +78,33 @@ class _Written:
 class Synthesiser:
     """Speaks text in the voice of a prompt. Holds nothing that changes, so threads may share one."""
 
-    def __init__(self, tts: TokenTTS, codec: Codec, listener: Listener):
-        """Raises UserError when the TTS was not trained on units of this codec's shape."""
+    def __init__(self, tts: TokenTTS, codec: Codec, listener: Listener, precision: Precision = "f32"):
+        """Takes the TTS over, whose matrices of every step are packed in this ``precision`` (``nn.packed``).
+
+        Raises UserError when the TTS was not trained on units of this codec's shape.
+        """
         self.tts, self.codec, self.listener = tts, codec, listener
         wanted = (tts.config.frame_rate, tts.config.unit_width)
         if wanted != (codec.frame_rate, codec.config.width) or codec.codebooks < self._codebooks:
             units = f"{codec.frame_rate:g} Hz, {codec.config.width} channels and {codec.codebooks} codebooks"
             raise UserError(f"{tts.config.codec}: a codec of {units} does not fit this TTS")
         self.codec_fingerprint = unit_fingerprint(codec)
+        self.precision = precision
+        pack_linears(tts.transformer, precision)
+        pack_linears(tts.head, precision)
 
     @classmethod
-    def load(cls, model: str | Path = "starter-tts") -> "Synthesiser":
+    def load(cls, model: str | Path = "starter-tts", precision: Precision = "f32") -> "Synthesiser":
         """A TTS by name or folder, with the codec and the listener that its config names."""
         module = load(model)
         if not isinstance(module, TokenTTS):
             raise UserError(f"{model}: is a {module.config.kind}, and speaking takes a tts")
-        return cls.of(module)
+        return cls.of(module, precision)
 
     @classmethod
-    def of(cls, tts: TokenTTS) -> "Synthesiser":
+    def of(cls, tts: TokenTTS, precision: Precision = "f32") -> "Synthesiser":
         """A TTS that is loaded already, with the codec and the listener that its config names."""
-        return cls(tts, load(tts.config.codec), load(tts.config.listener))
+        return cls(tts, load(tts.config.codec), load(tts.config.listener), precision)
 
     @property
     def sample_rate(self) -> int:
