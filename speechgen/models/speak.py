@@ -74,7 +74,7 @@ def speak(
             yield units
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def begin(
     model: TokenTTS,
     symbols: list[str],
@@ -104,7 +104,7 @@ def begin(
     return Line(Walk(model.order, embed, limit, stop), state, drawing, generator, takes)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def advance(model: TokenTTS, lines: list[Line]) -> list[Tensor | None]:
     """One step of several lines at once: the units (takes, patch, C or K) that each completed, if it did.
 
