@@ -34,13 +34,15 @@ class Drawing:
 
 @dataclass
 class Line:
-    """Speech that is being drawn: where it stands, what the transformer remembers of it, and how to draw."""
+    """Speech that is being drawn: where it stands, what the transformer remembers of it, and how to draw. Symbol
+    number n has ``durations[n]`` frames."""
 
     walk: Walk
     state: TransformerState
     drawing: Drawing
     generator: torch.Generator
     takes: int
+    durations: np.ndarray
 
     @property
     def done(self) -> bool:
@@ -84,12 +86,15 @@ def begin(
     generator: torch.Generator,
     takes: int = 1,
     rests: Sequence[float] = (),
+    durations: np.ndarray | None = None,
 ) -> Line:
-    """A line before its first step; arguments as of ``speak``."""
+    """A line before its first step; arguments as of ``speak``. ``durations``: frames of each symbol, where they are
+    planned already."""
     config = model.config
     prompt = None if voice is None else _prompt(voice)
     numbers = symbol_numbers(config, symbols)
-    durations = plan_durations(model, numbers, language, prompt, drawing.speed, rests)
+    if durations is None:
+        durations = plan_durations(model, numbers, language, prompt, drawing.speed, rests)
     target = Segment(None, numbers, durations).whole_steps(config.patch)
     rows = make_rows(model, [(prompt, target)], [language])
     embed, state, limit = _conditions(model, rows, target, drawing.guidance != 1.0, takes)
@@ -101,7 +106,7 @@ def begin(
             return torch.zeros_like(said)
         return said
 
-    return Line(Walk(model.order, embed, limit, stop), state, drawing, generator, takes)
+    return Line(Walk(model.order, embed, limit, stop), state, drawing, generator, takes, durations)
 
 
 @torch.inference_mode()
