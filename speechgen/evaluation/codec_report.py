@@ -9,7 +9,8 @@ from speechgen.evaluation.codec_scored import Scored, to_json
 from speechgen.evaluation.codec_targets import codec_targets
 from speechgen.evaluation.logs import write_text
 from speechgen.evaluation.metrics import REPORTED
-from speechgen.evaluation.slices import MEASURED, corpora, find_slices
+from speechgen.evaluation.recordings import corpora
+from speechgen.evaluation.slices import MEASURED, find_slices
 from speechgen.evaluation.statistics import PairedBootstrap, Value
 
 DRIFT_METRICS = ("pesq_wb", "stoi", "sim", "mel")  # what is followed from one re-encoding to the next
@@ -34,7 +35,12 @@ def build_report(
         "subject": summary.get("subject", []),
         "systems": [system.to_json(utterances, bootstrap) for system in systems],
         "differences": _differences(summary.get("subject", []), metrics, systems, bootstrap),
-        "targets": codec_targets(mine, systems[0], corpora(summary.get("about", {})), bootstrap),
+        "targets": codec_targets(
+            mine,
+            systems[0],
+            corpora({name: one["speaker"] for name, one in summary.get("about", {}).items()}),
+            bootstrap,
+        ),
         "slices": _slices(summary, metrics, systems, measures, bootstrap),
         "worst": {metric: {s.name: _worst(metric, s.values[metric]) for s in systems[1:]} for metric in metrics},
         "failures": [

@@ -1,6 +1,7 @@
 """Which recordings an evaluation runs on: a Kaldi data directory, a Lhotse manifest, a folder of audio, or one file."""
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,8 @@ class Recordings:
 
 
 def find_recordings(source: str | Path, limit: int | None = None) -> Recordings:
-    """Look a source up; with ``limit`` take that many, spread evenly over all, so that no speaker has them all.
+    """Look a source up; with ``limit`` take that many: equally many of each corpus of a joined set, spread evenly
+    over each, so that no speaker has them all.
 
     Raises UserError when there is nothing to hear.
     """
@@ -70,7 +72,7 @@ def find_recordings(source: str | Path, limit: int | None = None) -> Recordings:
             number += 1
             name = f"{stem}-{number}"
         named[name] = utterance
-    return Recordings(str(source), spread(named, limit))
+    return Recordings(str(source), _fair(named, limit))
 
 
 def spread(named: dict, limit: int | None) -> dict:
@@ -79,6 +81,34 @@ def spread(named: dict, limit: int | None) -> dict:
     if limit is None or limit >= len(names):
         return named
     return {names[i * len(names) // limit]: named[names[i * len(names) // limit]] for i in range(limit)}
+
+
+def corpora(speakers: dict[str, str]) -> dict[str, list[str]]:
+    """The recordings of each corpus of a joined set, whose speakers are called ``corpus-speaker`` (or ``corpus``,
+    where there is one speaker only); a set that is not joined is one corpus without a name. ``speakers``: by
+    recording."""
+    members: dict[str, list[str]] = defaultdict(list)
+    for name, speaker in speakers.items():
+        members[corpus_prefix(speaker)].append(name)
+    joined = 1 < len(members) < len(set(speakers.values()))
+    return dict(sorted(members.items())) if joined else {"": list(speakers)}
+
+
+def corpus_prefix(speaker: str) -> str:
+    """The corpus that a speaker belongs to: what stands before the first hyphen of the speaker's id."""
+    return speaker.partition("-")[0]
+
+
+def _fair(named: dict[str, Utterance], limit: int | None) -> dict[str, Utterance]:
+    if limit is None or limit >= len(named):
+        return named
+    left, chosen = limit, set()
+    groups = sorted(corpora({name: u.speaker for name, u in named.items()}).values(), key=len)
+    for number, names in enumerate(groups):  # what a small corpus cannot give is shared by the larger ones
+        share = spread(dict.fromkeys(names), min(len(names), left // (len(groups) - number)))
+        left -= len(share)
+        chosen |= share.keys()
+    return {name: one for name, one in named.items() if name in chosen}
 
 
 def _plain(path: Path, relative: Path) -> Utterance:

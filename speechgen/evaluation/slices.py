@@ -10,6 +10,7 @@ from torch import Tensor
 
 from speechgen.audio.loudness import loudness
 from speechgen.audio.pitch import pitch_track
+from speechgen.evaluation.recordings import corpora
 
 FRAME_SECONDS = 0.02
 QUIETEST = 1e-8  # of power, -80 dB: what digital silence counts as
@@ -65,7 +66,12 @@ def find_slices(about: dict[str, dict], measures: dict[str, dict]) -> list[Slice
         groups.append([Slice(by, value, tuple(members[value])) for value in sorted(members, key=order)])
 
     extras = {name: one["extras"] for name, one in about.items()}
-    groups.append([Slice("corpus", value, tuple(names)) for value, names in corpora(about).items()])
+    groups.append(
+        [
+            Slice("corpus", value, tuple(names))
+            for value, names in corpora({name: one["speaker"] for name, one in about.items()}).items()
+        ]
+    )
     add("speaker", {name: one["speaker"] for name, one in about.items() if one["speaker"]})
     add("language", {name: one["language"] for name, one in about.items()})
     add("sex", {n: SEXES.get(v.lower()[:1], v) for n, e in extras.items() if (v := e.get("spk2gender", ""))})
@@ -77,22 +83,6 @@ def find_slices(about: dict[str, dict], measures: dict[str, dict]) -> list[Slice
         known = {name: one[key] for name, one in measures.items() if one.get(key) is not None}
         groups.append(thirds(title, unit, known))
     return [one for group in groups if len(group) > 1 for one in group]
-
-
-def corpora(about: dict[str, dict]) -> dict[str, list[str]]:
-    """The recordings of each corpus of a joined set, whose speakers are called ``corpus-speaker`` (or ``corpus``,
-    where there is one speaker only); a set that is not joined is one corpus without a name."""
-    members: dict[str, list[str]] = defaultdict(list)
-    for name, one in about.items():
-        members[corpus_prefix(one["speaker"])].append(name)
-    speakers = {one["speaker"] for one in about.values()}
-    joined = 1 < len(members) < len(speakers)
-    return dict(sorted(members.items())) if joined else {"": list(about)}
-
-
-def corpus_prefix(speaker: str) -> str:
-    """The corpus that a speaker belongs to: what stands before the first hyphen of the speaker's id."""
-    return speaker.partition("-")[0]
 
 
 def thirds(by: str, unit: str, values: dict[str, float]) -> list[Slice]:

@@ -20,8 +20,7 @@ from speechgen.errors import UserError, nearest
 from speechgen.evaluation.generate import SUMMARY
 from speechgen.evaluation.logs import read_json, write_json, write_text
 from speechgen.evaluation.machine import describe_machine
-from speechgen.evaluation.recordings import Recordings, spread
-from speechgen.evaluation.slices import corpus_prefix
+from speechgen.evaluation.recordings import Recordings, corpus_prefix, spread
 from speechgen.models.load import fingerprint
 from speechgen.models.speak import Drawing
 from speechgen.serving.synthesiser import Synthesiser

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from speechgen.evaluation.recognisers import PocketSphinx, knows_words
-from speechgen.evaluation.slices import corpus_prefix
+from speechgen.evaluation.recordings import corpus_prefix
 from speechgen.evaluation.statistics import mean_estimate, ratio_estimate
 
 VERSIONS = ("speech", "recording", "resynthesis")

@@ -28,9 +28,8 @@ from speechgen.evaluation.metrics import (
     require_evaluation,
 )
 from speechgen.evaluation.recognisers import WHISPER, PocketSphinx, Recogniser, count_errors, load_recogniser
-from speechgen.evaluation.recordings import Recordings, find_recordings, spread
+from speechgen.evaluation.recordings import Recordings, corpus_prefix, find_recordings, spread
 from speechgen.evaluation.score import REPORT
-from speechgen.evaluation.slices import corpus_prefix
 from speechgen.evaluation.tts import RESYNTHESIS, read_list
 from speechgen.evaluation.tts_report import (
     VERSIONS,

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from speechgen.audio.files import write_audio
+from speechgen.data.kaldi import DataDir, Utterance
 from speechgen.evaluation.codec_report import build_report
 from speechgen.evaluation.codec_scored import Scored
+from speechgen.evaluation.recordings import corpora, find_recordings
 from speechgen.evaluation.results import write_codec_results
-from speechgen.evaluation.slices import corpora
 from speechgen.evaluation.statistics import Value
 
 SPEAKERS = {"n1": "north-a", "n2": "north-b", "n3": "north-b", "s1": "south", "s2": "south", "s3": "south"}
@@ -48,7 +51,7 @@ def report():
 
 def test_corpora_are_told_by_their_speakers():
     def split(*speakers):
-        return corpora({str(i): {"speaker": speaker} for i, speaker in enumerate(speakers)})
+        return corpora({str(i): speaker for i, speaker in enumerate(speakers)})
 
     assert split("north-a", "north-b", "south") == {"north": ["0", "1"], "south": ["2"]}
     assert split("s-1", "s-2") == {"": ["0", "1"]}
@@ -79,3 +82,20 @@ def test_results_have_a_table_of_each_corpus_and_the_targets(report, tmp_path):
         "| south: ours-3k | 3.40 | 6.4 | DNSMOS, above the recordings' | -0.15 | -0.20 (-0.20 to -0.20) | 3 | no |"
         in lines
     )
+
+
+def test_a_limit_takes_equally_many_of_each_corpus(tmp_path):
+    speakers = ["north-a"] * 3 + ["north-b"] * 3 + ["south"] * 2 + ["west-a"] * 20
+    utterances = []
+    for number, speaker in enumerate(speakers):
+        path = tmp_path / f"{number:02d}.wav"
+        write_audio(path, torch.zeros(160), 16000)
+        utterances.append(Utterance(f"{speaker}-{number:02d}", path, "a word", speaker, "en"))
+    DataDir(utterances, tmp_path).write(tmp_path / "test")
+    taken = find_recordings(tmp_path / "test", 12).utterances
+    assert {name: len(names) for name, names in corpora({n: u.speaker for n, u in taken.items()}).items()} == {
+        "north": 5,
+        "south": 2,
+        "west": 5,
+    }
+    assert {u.speaker for u in taken.values()} == set(speakers) and list(taken) == sorted(taken)

@@ -9,8 +9,7 @@ import torch
 from speechgen.audio.files import read_audio, write_audio
 from speechgen.data.kaldi import DataDir, Utterance
 from speechgen.errors import UserError
-from speechgen.evaluation.recordings import Recordings, find_recordings
-from speechgen.evaluation.slices import corpus_prefix
+from speechgen.evaluation.recordings import Recordings, corpus_prefix, find_recordings
 from speechgen.evaluation.tts import Choice, choose_prompts, read_list, resynthesise, speak_all
 from speechgen.models.speak import Drawing
 from speechgen.serving.synthesiser import Synthesiser
