@@ -1,6 +1,6 @@
 """A smaller model proposes codes and the model itself decides: the same distribution in fewer passes of it.
 
-The two are alike in units and order; the draft has a narrower or shallower backbone. See ``speechgen.orders.speculative``.
+The two are alike in units and order; the draft has a narrower or shallower backbone. How: ``orders.speculative``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,9 @@ def check_draft(model: nn.Module, draft: nn.Module) -> None:
                 f"{one.config.order.kind} with head: {one.config.head.kind}; leave out --draft"
             )
         if isinstance(one, Generator) and not isinstance(one.backbone, Transformer):
-            raise UserError("a draft is for a backbone that can go back, and only the transformer can; leave out --draft")
+            raise UserError(
+                "a draft is for a backbone that can go back, and only the transformer can; leave out --draft"
+            )
     if isinstance(model, Generator):
         unlike = [] if _shape(model) == _shape(draft) else ["labels, order or codes"]
     else:

@@ -44,8 +44,9 @@ class PackedLinear(Linear):
             self._packed = torch.ops.quantized.linear_prepack_fp16(weight, bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        few = x.numel() <= MOST_ROWS * self.in_features and x.dtype == torch.float32 and x.device.type == "cpu"
-        if self._packed is None or not few or torch.is_grad_enabled():
+        few = x.dim() > 1 and x.numel() <= MOST_ROWS * self.in_features
+        fit = few and x.dtype == torch.float32 and x.device.type == "cpu"
+        if self._packed is None or not fit or torch.is_grad_enabled():
             return super().forward(x)
         if self.precision == "bf16":
             return F.linear(x.bfloat16(), *self._packed).float()
