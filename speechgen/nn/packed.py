@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from speechgen.nn.linear import Linear
 
 Precision = Literal["f32", "bf16", "int8"]
-MOST_ROWS = 64  # beyond which a product is bound by arithmetic, and the plain one is as good
+MOST_ROWS = 256  # of a prompt, say; beyond, a product is bound by arithmetic, and the plain one is as good
 
 
 class PackedLinear(Linear):
