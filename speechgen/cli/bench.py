@@ -67,7 +67,7 @@ def tts(
     steps: Annotated[str, typer.Option(help="Steps of our flow head, comma-separated.")] = "8",
     guidance: Annotated[float, typer.Option(help="Guidance of ours; 1 is off.")] = 1.5,
     precision: Annotated[str, typer.Option(help="Of ours: f32, bf16, int8, comma-separated.")] = "f32,int8",
-    only: Annotated[str, typer.Option(help="Only these of ours, csm, vits, bark.")] = "",
+    only: Annotated[str, typer.Option(help="Only these of ours, vits, bark, csm.")] = "",
     skip: Annotated[str, typer.Option(help="All but these.")] = "",
     peer_seconds: Annotated[
         float,
@@ -81,7 +81,7 @@ def tts(
     The others have their published sizes and random weights; nothing is downloaded. They need 8 GB of memory; a model
     that takes two minutes for one run is not asked for more listeners.
 
-    Example: speechgen bench tts --json tts.json --skip csm,bark
+    Example: speechgen bench tts --json tts.json --skip bark,csm
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Column, Table

@@ -72,7 +72,7 @@ def bark() -> Peer:
 
 
 # By the word that ``bench tts`` knows each by: its name, and how it is built.
-PEERS = {"csm": ("CSM-1B", csm), "vits": ("VITS", vits), "bark": ("Bark-small", bark)}
+PEERS = {"vits": ("VITS", vits), "bark": ("Bark-small", bark), "csm": ("CSM-1B", csm)}
 
 
 def _filled(make: Callable[[], nn.Module]) -> nn.Module:
