@@ -6,7 +6,10 @@ option corpus "" "folder of the images" path
 option config conf/image.yaml "experiment to train" path
 option tokenizer vae "what makes the units: conf/tokenizer/NAME.yaml, or none for pixels"
 option set "" "config keys to override, e.g. 'training.steps=100 model.layers=2'"
+option small "" "config of the model of small pictures that the other enlarges" path
 option side 28 "pixels of each side" number
+option channels 1 "1: grey, 3: colours" number
+option judge classifier "what judges the images: conf/scorer/NAME.yaml"
 option each 100 "images of each label to generate and score" number
 option guidance 1.5 "how strongly to keep to the label"
 option name "" "what the packed model is called (else: as its experiment)"
@@ -17,28 +20,38 @@ exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
 units=()
 [[ $tokenizer == none ]] || units=(--set="tokenizer=$expdir/tokenizer/$tokenizer")
+enlarged=() # what makes the small pictures
+[[ -z $small ]] || enlarged=(--small "$expdir/small/$(basename "$small" .yaml)")
+captions=()
+[[ $judge == classifier ]] || captions=(--captions dump/test)
+[[ -n ${asked+set} ]] || asked=() # captions of the demo
 
 step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to data -- \
   "${prepare[@]}" ${corpus:+--corpus "$corpus"} --out data
 
 step 2 dump "data/ -> dump/: images at one size" from data to dump/train dump/dev dump/test -- \
-  speechgen dump images data/train dump/train --side "$side"
-also -- speechgen dump images data/dev dump/dev --side "$side"
-also -- speechgen dump images data/test dump/test --side "$side"
+  speechgen dump images data/train dump/train --side "$side" --channels "$channels"
+also -- speechgen dump images data/dev dump/dev --side "$side" --channels "$channels"
+also -- speechgen dump images data/test dump/test --side "$side" --channels "$channels"
+for part in train dev; do # half as large
+  also -- speechgen dump images "data/$part" "dump/small/$part" --side $((side / 2)) --channels "$channels"
+done
 
 step 3 train "dump/ -> $exp/: checkpoints, tensorboard; and what judges it, and its tokenizer" \
-  from "$config" conf/scorer conf/tokenizer dump to "$exp/checkpoints" "$exp/config.yaml" "$expdir/classifier/checkpoints" -- \
-  "${launch[@]}" speechgen train conf/scorer/classifier.yaml --exp "$expdir/classifier"
+  from "$config" conf/scorer conf/tokenizer dump to "$exp/checkpoints" "$exp/config.yaml" "$expdir/$judge/checkpoints" -- \
+  "${launch[@]}" speechgen train "conf/scorer/$judge.yaml" --exp "$expdir/$judge"
 [[ $tokenizer == none ]] ||
   also -- "${launch[@]}" speechgen train "conf/tokenizer/$tokenizer.yaml" --exp "$expdir/tokenizer/$tokenizer"
+[[ -z $small ]] || also -- "${launch[@]}" speechgen train "$small" --exp "${enlarged[1]}" "${overrides[@]/#/--set=}"
 also -- "${launch[@]}" speechgen train "$config" --exp "$exp" "${units[@]}" "${overrides[@]/#/--set=}"
 
 step 4 generate "$exp/ -> $exp/generate/: images of every label" from "$exp/checkpoints" to "$exp/generate" -- \
-  speechgen image generate-set "$exp" --each "$each" --guidance "$guidance" --out "$exp/generate"
+  speechgen image generate-set "$exp" "${enlarged[@]}" --each "$each" --guidance "$guidance" --out "$exp/generate" \
+  "${captions[@]}"
 
 step 5 score "$exp/generate/ -> RESULTS.md" \
-  from "$exp/generate/generate.json" "$expdir/classifier/checkpoints" dump/test to "$exp/generate/report.json" RESULTS.md -- \
-  speechgen image score "$exp/generate" --test dump/test --classifier "$expdir/classifier" --model "$exp" \
+  from "$exp/generate/generate.json" "$expdir/$judge/checkpoints" dump/test to "$exp/generate/report.json" RESULTS.md -- \
+  speechgen image score "$exp/generate" --test dump/test --classifier "$expdir/$judge" --model "$exp" \
   --results RESULTS.md
 
 step 6 pack "$exp/ -> $exp/packed/: config, weights, card" \
@@ -46,6 +59,6 @@ step 6 pack "$exp/ -> $exp/packed/: config, weights, card" \
   speechgen pack "$exp" --out "$exp/packed" --name "${name:-$(basename "$exp")}" --licence "$licence"
 
 step 7 demo "images of every label -> $exp/demo.png" from "$exp/packed" to "$exp/demo.png" -- \
-  speechgen image generate "$exp/packed" --count 8 --guidance "$guidance" -o "$exp/demo.png"
+  speechgen image generate "$exp/packed" "${enlarged[@]}" "${asked[@]}" --count 8 --guidance "$guidance" -o "$exp/demo.png"
 
 run_steps "$exp"

@@ -17,6 +17,7 @@ from speechgen.cli import (
     doctor,
     dump,
     dump_units,
+    grid,
     image,
     listener,
     pack,
@@ -38,7 +39,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (train.train, say.say, pack.pack, demo.demo, serve.serve, doctor.doctor, systems.systems):
+for verb in (train.train, say.say, pack.pack, demo.demo, serve.serve, doctor.doctor, systems.systems, grid.grid):
     app.command()(verb)
 dump.app.command()(dump_units.units)
 codec.app.command()(codec_eval.generate)

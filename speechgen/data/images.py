@@ -1,4 +1,4 @@
-"""Sets of labelled images, as folders that hold one .npz file; where they come from, and how they come to one size."""
+"""Sets of labelled images, as folders that hold one .npz file, and how they come to one size."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from speechgen.data.folders import new_folder
-from speechgen.errors import UserError, nearest
+from speechgen.errors import UserError
 
 FILE = "images.npz"
 
 
 @dataclass(frozen=True)
 class Images:
-    """``pixels`` (N, H, W, C) uint8, C 1 or 3; ``labels`` (N,) int64, numbers of ``names``; ``source``: a corpus."""
+    """``pixels`` (N, H, W, C) uint8, C 1 or 3; ``labels`` (N,) int64, numbers of ``names``, labels or captions;
+    ``source``: a corpus."""
 
     pixels: np.ndarray
     labels: np.ndarray
@@ -66,56 +67,3 @@ class Images:
                 side, side, channels
             )
         return Images(made, self.labels, self.names, self.source)
-
-
-def digits() -> dict[str, Images]:
-    """The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn brings (UCI, CC BY 4.0), split by their place.
-
-    They were collected writer by writer, so the split keeps most writers on one side.
-    """
-    from sklearn.datasets import load_digits
-
-    loaded = load_digits()
-    pixels = np.round(loaded.images * (255 / 16)).astype(np.uint8)[..., None]
-    ends = {"train": (0, 1300), "dev": (1300, 1500), "test": (1500, len(pixels))}
-    names = [str(digit) for digit in range(10)]
-    return {
-        split: Images(pixels[first:last], loaded.target[first:last].astype(np.int64), names, "digits")
-        for split, (first, last) in ends.items()
-    }
-
-
-def mnist(corpus: Path) -> dict[str, Images]:
-    """Handwritten digits of 28 x 28 pixels, from a folder with mnist.npz; the last 5,000 of train are dev.
-
-    Raises UserError for a missing or unusable file.
-    """
-    path = corpus / "mnist.npz"
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in ("x_train", "y_train", "x_test", "y_test")}
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; give the folder that holds it with --corpus") from None
-    except Exception:
-        raise UserError(f"{path}: not a file with x_train, y_train, x_test and y_test") from None
-    names, held = [str(digit) for digit in range(10)], 5000
-    splits = {
-        "train": (arrays["x_train"][:-held], arrays["y_train"][:-held]),
-        "dev": (arrays["x_train"][-held:], arrays["y_train"][-held:]),
-        "test": (arrays["x_test"], arrays["y_test"]),
-    }
-    return {
-        split: Images(pixels[..., None], labels.astype(np.int64), names, "mnist")
-        for split, (pixels, labels) in splits.items()
-    }
-
-
-def prepare_images(name: str, corpus: Path | None) -> dict[str, Images]:
-    """The splits of an image corpus; raises UserError for an unknown one, or one whose folder was not given."""
-    if name == "digits":
-        return digits()
-    if name != "mnist":
-        raise UserError(f"no image corpus named {name!r}{nearest(name, ['digits', 'mnist'])}")
-    if corpus is None:
-        raise UserError("mnist: give the folder that holds mnist.npz with --corpus")
-    return mnist(corpus)

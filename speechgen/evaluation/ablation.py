@@ -5,21 +5,19 @@ same batches from the same seed. What they cost in time differs and is stated.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field, field_validator
 
 from speechgen.config import Config, load_config
-from speechgen.errors import UserError
 from speechgen.evaluation.coding import CodecSystem, ContinuousSystem, load_codec
 from speechgen.evaluation.curves import Curves, draw_curves, read_curves, write_curves
 from speechgen.evaluation.logs import write_text
 from speechgen.evaluation.results import page, short_path, systems_table, table
+from speechgen.evaluation.variants import Variant, check_budgets, check_name, read_variant, train_variant
 from speechgen.models.load import load
 from speechgen.tokenizers.codec import Codec
-from speechgen.training.checkpoint import list_checkpoints
-from speechgen.training.experiment import CodecExperiment, read_experiment, run_experiment
+from speechgen.training.experiment import CodecExperiment
 from speechgen.training.facts import read_facts
 
 CURVES, PICTURE = "curves.csv", "curves.png"
@@ -37,18 +35,8 @@ class AblationConfig(Config):
     @classmethod
     def _check(cls, variants: dict[str, list[str]]) -> dict[str, list[str]]:
         for name in variants:
-            if not name or not all(letter.isalnum() or letter in "_+" for letter in name):
-                raise ValueError(f"{name!r} becomes the name of a folder: letters, digits, _ and + only")
+            check_name(name)
         return variants
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way of training: its name, what makes it differ, and the whole experiment."""
-
-    name: str
-    overrides: list[str]
-    experiment: CodecExperiment
 
 
 def read_ablation(path: Path, overrides: list[str]) -> list[Variant]:
@@ -57,36 +45,12 @@ def read_ablation(path: Path, overrides: list[str]) -> list[Variant]:
     Raises UserError for mistakes in it or in a variant, and for variants whose budgets differ.
     """
     config = load_config(AblationConfig, path)
-    variants = []
-    for name, own in config.variants.items():
-        try:
-            experiment = read_experiment(config.base, [*config.set, *own, *overrides])
-        except UserError as error:
-            raise UserError(f"{path}: variant {name}: {error}") from None
-        if not isinstance(experiment, CodecExperiment):
-            raise UserError(f"{path}: base: {config.base} is an experiment of kind {experiment.kind}, not codec")
-        variants.append(Variant(name, own, experiment))
-    for variant in variants[1:]:
-        for what, mine, first in zip(("steps", "batches", "data"), _budget(variant), _budget(variants[0]), strict=True):
-            if mine != first:
-                raise UserError(
-                    f"{path}: variant {variant.name} has other {what} than {variants[0].name} ({mine}, {first}); "
-                    "at another budget nothing can be compared"
-                )
+    variants = [
+        read_variant(path, name, "codec", config.base, [*config.set, *own, *overrides], own)
+        for name, own in config.variants.items()
+    ]
+    check_budgets(path, variants, lambda task: (task.batch, task.seconds))
     return variants
-
-
-def train_variant(variant: Variant, exp: Path, device: str | None = None) -> None:
-    """Train one variant to its end, going on where it was; one that is done is left alone.
-
-    Raises UserError when ``exp`` holds the run of another config.
-    """
-    if list_checkpoints(exp):
-        if read_experiment(exp / "config.yaml", []) != variant.experiment:
-            raise UserError(f"{exp}: was trained with another config; remove it, or choose another --out")
-        if read_facts(exp).get("step") == variant.experiment.training.steps:
-            return
-    run_experiment(variant.experiment, exp, device)
 
 
 def ablation_systems(variants: list[Variant], out: Path, kbps: list[float]) -> list[CodecSystem | ContinuousSystem]:
@@ -156,11 +120,6 @@ def ablate(
         on_variant(variant.name)
         train_variant(variant, out / variant.name, device)
     return keep_curves(variants, out)
-
-
-def _budget(variant: Variant) -> tuple:
-    task, training = variant.experiment.task, variant.experiment.training
-    return training.steps, (task.batch, task.seconds, training.seed), variant.experiment.data
 
 
 def _costs(variants: list[Variant], out: Path, runs: dict[str, Curves]) -> str:

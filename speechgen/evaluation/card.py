@@ -17,8 +17,10 @@ from speechgen.evaluation.images import images_table
 from speechgen.evaluation.results import percent, systems_table, table, with_interval
 from speechgen.evaluation.wavenet_results import bits_table, vocoder_table
 from speechgen.models.classifier import ImageClassifierConfig
+from speechgen.models.clip import ClipConfig
 from speechgen.models.generator import GeneratorConfig
 from speechgen.models.listener import ListenerConfig
+from speechgen.models.one_shot import OneShotConfig
 from speechgen.models.tts import TTSConfig
 from speechgen.models.wavenet import WaveNetConfig
 from speechgen.tokenizers.codec import CodecConfig
@@ -98,6 +100,12 @@ def describe(config: Config) -> str:
             return f"A generator of images of {side} x {side} pixels and {len(config.labels)} labels ({triple})."
         case ImageCodecConfig():
             return f"A codec for images of {config.side} x {config.side} pixels ({config.bottleneck.kind.upper()})."
+        case OneShotConfig():
+            return f"A generator of images of {config.side} x {config.side} pixels in one shot ({config.kind})."
+        case ClipConfig():
+            return (
+                f"A judge of images of {config.side} x {config.side} pixels and captions of {len(config.labels)} words."
+            )
         case ImageClassifierConfig():
             return f"A classifier of images of {config.side} x {config.side} pixels: {len(config.labels)} labels."
     raise TypeError(f"not a model config: {config!r}")
@@ -109,13 +117,15 @@ def usage(name: str, config: Config) -> str:
         "codec": "tokens = model.encode(wave)  # (B, 1, samples) -> codes (B, K, frames)\nagain = model.decode(tokens)",
         "image": _image_usage(config),
         "image-codec": "tokens = model.encode(images)  # (B, C, side, side) in [-1, 1]\nagain = model.decode(tokens)",
+        "image-clip": 'scores = model.scores(images, ["a caption"])  # (B, captions)',
         "image-classifier": "logits = model(images)  # (B, C, side, side) in [-1, 1] -> (B, labels)",
         "listener": "heard = model(wave)  # (B, samples) -> log-probabilities of phonemes and characters, speakers",
         "wavenet": _wavenet_usage(config),
         "tts": 'voice = model.voice("prompt.wav", transcript="What it says.")\nspoken = model.say("Hello.", voice)',
     }
     more = "from speechgen.models.wavenet_generate import generate\n" if config.kind == "wavenet" else ""
-    return f'import speechgen\n{more}\nmodel = speechgen.load("{name}")\n{lines[config.kind]}'
+    said = _image_usage(config) if isinstance(config, OneShotConfig) else lines[config.kind]
+    return f'import speechgen\n{more}\nmodel = speechgen.load("{name}")\n{said}'
 
 
 def _wavenet_usage(config: Config) -> str:
@@ -127,7 +137,7 @@ def _wavenet_usage(config: Config) -> str:
 
 
 def _image_usage(config: Config) -> str:
-    if config.kind != "image":
+    if config.kind != "image" and not isinstance(config, OneShotConfig):
         return ""
     call = f"draw_images(model, model.label_ids({config.labels[:1]!r}), Drawing(), torch.Generator())"
     return f"import torch\nfrom speechgen.models.draw import Drawing, draw_images\n\nimages = {call}"

@@ -2,6 +2,7 @@
 its features from those of held-out images (Heusel et al. 2017; their Inception network has not seen digits)."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from torch import Tensor
 
 from speechgen.data.folders import new_folder
+from speechgen.data.image_corpora import read_picture
 from speechgen.data.images import Images
-from speechgen.errors import UserError
+from speechgen.errors import UserError, nearest
 from speechgen.evaluation.coding import model_name
 from speechgen.evaluation.distances import frechet_distance
 from speechgen.evaluation.facts import model_facts
@@ -18,20 +20,70 @@ from speechgen.evaluation.logs import read_json, write_json, write_text
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.results import page, short_path, table
 from speechgen.models.classifier import ImageClassifier
+from speechgen.models.clip import Clip
 from speechgen.models.draw import Drawing, draw_images
 from speechgen.models.generator import Generator
 from speechgen.models.load import load
+from speechgen.models.one_shot import OneShot
 from speechgen.training.images import AT_ONCE, as_tensor, sheet
 
 ACCURACY, FRECHET = "read correctly, %", "Frechet distance"
 
 
-def load_generator(model: str | Path) -> Generator:
+class Painter:
+    """Draws images of names by a generator and, where it enlarges, by the one of the small pictures."""
+
+    def __init__(self, model: str | Path, small: str | Path | None = None) -> None:
+        """Raises UserError for models of another kind, and for two that do not fit each other."""
+        self.network, self.small = load_generator(model), None
+        if small is None:
+            return
+        self.small = load_generator(small)
+        wanted, made = getattr(self.network.config, "small", 0), _side(self.small)
+        if wanted != made:
+            raise UserError(f"{small}: makes pictures of {made} pixels, but {model} enlarges {wanted or 'none'}")
+
+    def names(self) -> list[str]:
+        """All labels; raises UserError where they are words, since captions are to be made of them."""
+        labels = self.network.config.labels
+        if getattr(self.network.config, "captions", False):
+            raise UserError(f"the model is told captions: name some by --caption{nearest('', labels)}")
+        return labels
+
+    def draw(
+        self,
+        names: list[str],
+        drawing: Drawing,
+        generator: torch.Generator,
+        on_images: Callable[[], None] = lambda: None,
+    ) -> Tensor:
+        """Images (N, C, side, side) in [-1, 1]; raises UserError for an unknown name."""
+        labels, made, small = self.network.label_ids(names), [], None
+        for rows in torch.arange(len(names)).split(AT_ONCE):
+            if self.small is not None:
+                plain = Drawing(drawing.guidance, drawing.temperature)
+                small = draw_images(self.small, self.small.label_ids([names[row] for row in rows]), plain, generator)
+            made.append(draw_images(self.network, labels[rows], drawing, generator, small))
+            on_images()
+        return torch.cat(made)
+
+
+def load_generator(model: str | Path) -> Generator | OneShot:
     """A generator by name or folder; raises UserError for a model of another kind."""
     loaded = load(model)
-    if not isinstance(loaded, Generator):
+    if not isinstance(loaded, Generator | OneShot):
         raise UserError(f"{model}: is no generator of images; a run of kind: image or its packed folder is")
     return loaded
+
+
+def read_pictures(paths: list[Path], side: int, channels: int) -> Tensor:
+    """Picture files as (N, channels, side, side) in [-1, 1]; raises UserError for one that cannot be read."""
+    parts = []
+    for path in paths:
+        pixels = read_picture(path)
+        one = Images(pixels[None], np.zeros(1, np.int64), [path.name], "")
+        parts.append(as_tensor(one.resized(side, channels)))
+    return torch.cat(parts)
 
 
 def write_png(path: Path, page: np.ndarray) -> None:
@@ -43,25 +95,30 @@ def write_png(path: Path, page: np.ndarray) -> None:
     picture.resize((page.shape[1] * scale, page.shape[0] * scale), Image.Resampling.NEAREST).save(path, format="PNG")
 
 
-def generate_set(model: str, each: int, out: Path, drawing: Drawing, seed: int, on_images=lambda: None) -> None:
-    """Draw ``each`` images of every label into ``out``: made/, sheet.png and generate.json; whole or not at all."""
-    network = load_generator(model)
-    generator = torch.Generator().manual_seed(seed)
-    names = network.config.labels
-    labels = torch.arange(len(names)).repeat(each)
-    made, began = [], time.monotonic()
-    for part in labels.split(AT_ONCE):
-        made.append(draw_images(network, part, drawing, generator))
-        on_images()
+def generate_set(
+    model: str,
+    each: int,
+    out: Path,
+    drawing: Drawing,
+    seed: int,
+    on_images: Callable[[], None] = lambda: None,
+    small: str | None = None,
+    captions: Path | None = None,
+) -> None:
+    """Draw ``each`` images of every label, or of the captions of a set of images, into ``out``: made/, sheet.png and
+    generate.json; whole or not at all. ``small``: the model of the pictures that this one enlarges."""
+    painter = Painter(model, small)
+    names = painter.names() if captions is None else Images.read(captions).names
+    labels, began = torch.arange(len(names)).repeat(each), time.monotonic()
+    images = painter.draw(names * each, drawing, torch.Generator().manual_seed(seed), on_images)
     seconds = time.monotonic() - began
-    images = torch.cat(made)
     with new_folder(out) as place:
         pixels = ((images + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
         Images(pixels, labels.numpy(), names, model_name(model)).write(place / "made")
-        write_png(place / "sheet.png", sheet(images[: 10 * len(names)], len(names)))
-        config = network.config
-        triple = {"unit": config.tokenizer.kind, "order": config.order.kind, "head": config.head.kind}
-        facts = {"model": model_name(model), **triple, **model_facts(model)}
+        shown = min(len(names), 20)  # columns of a sheet
+        columns = [row * len(names) + column for row in range(min(each, 10)) for column in range(shown)]
+        write_png(place / "sheet.png", sheet(images[columns], shown))
+        facts = {"model": model_name(model), **_triple(painter.network), **model_facts(model)}
         write_json(
             place / "generate.json",
             {
@@ -75,34 +132,33 @@ def generate_set(model: str, each: int, out: Path, drawing: Drawing, seed: int, 
 
 def score_set(folder: Path, test: Path, classifier: str, model: str) -> dict:
     """Score generated images beside the test set, what its tokenizer leaves of that, and noise; writes report.json."""
-    judge = load(classifier)
-    if not isinstance(judge, ImageClassifier):
-        raise UserError(f"{classifier}: is no classifier of images")
+    judge = load_judge(classifier)
     made, real = Images.read(folder / "made"), Images.read(test)
     notes = read_json(folder / "generate.json")
     network = load_generator(model)
     if made.pixels.shape[1:] != real.pixels.shape[1:]:
         raise UserError(f"{test}: images of another size than the generated ones; dump them at the model's size")
-    if judge.config.labels != made.names or real.names != made.names:
-        raise UserError(f"{classifier}: knows other labels than the images have")
+    if real.names != made.names:
+        raise UserError(f"{test}: has other labels than the generated images")
     half = len(real) // 2
+    if half < 2:
+        raise UserError(f"{test}: of {len(real)} images no distance can be measured; hold out 4 or more")
     halves, answers = as_tensor(real).split([half, len(real) - half]), torch.from_numpy(real.labels)
-    reference = _features(judge, halves[0])[0]
-    coded = torch.cat([network.images_of(network.units_of(part)) for part in halves[1].split(AT_ONCE)])
     noise = torch.rand(halves[1].shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    systems = {
-        "test images": (halves[1], answers[half:]),
-        "test images through the tokenizer": (coded, answers[half:]),
+    systems = {"test images": (halves[1], answers[half:])}
+    if isinstance(network, Generator):
+        coded = torch.cat([network.images_of(network.units_of(part)) for part in halves[1].split(AT_ONCE)])
+        systems["test images through the tokenizer"] = (coded, answers[half:])
+    systems |= {
         "generated": (as_tensor(made), torch.from_numpy(made.labels)),
         "noise": (noise, answers[half:]),
     }
-    rows = []
+    reference, rows = features_of(judge, halves[0]), []
     for name, (images, labels) in systems.items():
-        features, said = _features(judge, images)
-        accuracy = (said == labels).float().mean().item()
-        rows.append(
-            {"name": name, "n": len(images), "accuracy": accuracy, "frechet": frechet_distance(features, reference)}
-        )
+        features = features_of(judge, images)
+        accuracy = read_correctly(judge, images, labels, made.names, features)
+        distance = frechet_distance(features, reference)
+        rows.append({"name": name, "n": len(images), "accuracy": accuracy, "frechet": distance})
     report = {**notes, "source": str(test), "classifier": model_name(classifier), "images": rows}
     write_json(folder / "report.json", report)
     return report
@@ -126,14 +182,48 @@ def write_image_results(path: Path, report: dict) -> None:
         "scored on": describe_machine(),
     }
     notes = [
-        "Read by a classifier of its own, trained on the training images. The Frechet distance is between its features "
-        "of these images and of the first half of the test images; the row 'test images' is the other half.",
+        "Read by a model of its own, trained on the training images: a classifier that is to say the label, or a CLIP "
+        "that is to find the caption among all of the test set. The Frechet distance is between its features of these "
+        "images and of the first half of the test images; the row 'test images' is the other half.",
     ]
     write_text(path, page("Image results", "speechgen image score", facts, [images_table(report)], notes))
 
 
+def load_judge(model: str | Path) -> ImageClassifier | Clip:
+    """What judges images; raises UserError for a model of another kind."""
+    judge = load(model)
+    if not isinstance(judge, ImageClassifier | Clip):
+        raise UserError(f"{model}: is no classifier of images and no CLIP")
+    return judge
+
+
 @torch.no_grad()
-def _features(judge: ImageClassifier, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Features (N, D) and what the classifier reads (N,)."""
-    features = torch.cat([judge.features(part) for part in images.split(AT_ONCE)])
-    return features, judge.output(features).argmax(-1)
+def features_of(judge: ImageClassifier | Clip, images: Tensor) -> Tensor:
+    """What a judge sees in images (N, C, side, side): (N, features)."""
+    return torch.cat([judge.features(part) for part in images.split(AT_ONCE)])
+
+
+@torch.no_grad()
+def read_correctly(
+    judge: ImageClassifier | Clip, images: Tensor, labels: Tensor, names: list[str], features: Tensor
+) -> float:
+    """The share of images whose label (N,), a number of names, a classifier says, or whose caption a CLIP finds among
+    them all. Raises UserError for a judge that knows other labels."""
+    if isinstance(judge, Clip):
+        said = torch.cat([judge.scores(part, names) for part in images.split(AT_ONCE)]).argmax(-1)
+    elif judge.config.labels == names:
+        said = judge.output(features).argmax(-1)
+    else:
+        raise UserError("the classifier knows other labels than the images have")
+    return (said == labels).float().mean().item()
+
+
+def _side(model: Generator | OneShot) -> int:
+    return model.config.tokenizer.side if isinstance(model, Generator) else model.config.side
+
+
+def _triple(model: Generator | OneShot) -> dict[str, str]:
+    config = model.config
+    if isinstance(model, OneShot):
+        return {"unit": "the whole image", "order": "one shot"}
+    return {"unit": config.tokenizer.kind, "order": config.order.kind, "head": config.head.kind}

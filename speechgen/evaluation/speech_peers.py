@@ -23,20 +23,22 @@ class Peer:
         return self._say(self.model, text.expand(streams, -1), seconds)
 
 
-def csm() -> Peer:
-    """CSM-1B: a transformer over text and Mimi's codes, and a depth transformer over the 32 codes of a frame."""
+def csm(sizes: dict | None = None) -> Peer:
+    """CSM-1B: a transformer over text and Mimi's codes, and a depth transformer over the 32 codes of a frame; or one of
+    other ``sizes``, as its config names them."""
     import transformers
 
     def say(model, text: Tensor, seconds: float) -> list[Tensor]:
         frames = max(1, round(seconds * FRAME_RATE))
         return model.generate(input_ids=text, max_new_tokens=frames, output_audio=True, do_sample=False)
 
-    model = _filled(lambda: transformers.CsmForConditionalGeneration(transformers.CsmConfig()))
+    model = _filled(lambda: transformers.CsmForConditionalGeneration(transformers.CsmConfig(**(sizes or {}))))
     return Peer(model, 24_000, say)
 
 
-def vits() -> Peer:
-    """VITS as MMS-TTS has it: a flow between text and latents, and a GAN's decoder; all frames at once."""
+def vits(sizes: dict | None = None) -> Peer:
+    """VITS as MMS-TTS has it: a flow between text and latents, and a GAN's decoder; all frames at once; or one of
+    other ``sizes``."""
     import transformers
 
     def say(model, text: Tensor, seconds: float) -> list[Tensor]:
@@ -44,12 +46,13 @@ def vits() -> Peer:
         spoken = model(input_ids=text)
         return [wave[:length] for wave, length in zip(spoken.waveform, spoken.sequence_lengths.tolist(), strict=True)]
 
-    config = transformers.VitsConfig()
+    config = transformers.VitsConfig(**(sizes or {}))
     return Peer(transformers.VitsModel(config), config.sampling_rate, say)
 
 
-def bark() -> Peer:
-    """Bark-small: three transformers, text to semantic tokens to coarse codes to fine ones, and EnCodec."""
+def bark(sizes: dict | None = None) -> Peer:
+    """Bark-small: three transformers, text to semantic tokens to coarse codes to fine ones, and EnCodec; or with other
+    ``sizes`` of each transformer."""
     import transformers
     from transformers.models.bark import generation_configuration_bark as generation
 
@@ -58,8 +61,11 @@ def bark() -> Peer:
         "coarse_acoustics_config": {"input_vocab_size": 12_096, "output_vocab_size": 12_096},
         "fine_acoustics_config": {"input_vocab_size": 1056, "output_vocab_size": 1056},
     }
+    parts = {name: {**sizes_of, **(sizes or {})} for name, sizes_of in parts.items()}
     model = _filled(lambda: transformers.BarkModel(transformers.BarkConfig(**parts)))
     model.generation_config = generation.BarkGenerationConfig()
+    for name in parts:  # its ``generate`` wants them as a file of published weights holds them
+        setattr(model.generation_config, name, getattr(model.generation_config, name).to_dict())
 
     def say(model, text: Tensor, seconds: float) -> list[Tensor]:
         tokens = max(1, round(seconds * CODE_RATE))

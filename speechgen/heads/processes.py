@@ -109,31 +109,38 @@ class DiffusionProcess:
         self.kept = torch.cat([torch.ones(1, dtype=torch.float64), kept])
 
     def disturb(self, target: Tensor, each: int, generator: torch.Generator | None = None) -> Noised:
-        """Algorithm 1: sqrt(alpha-bar) data + sqrt(1 - alpha-bar) noise; the noise is the answer."""
+        """Algorithm 1, lines 3 to 5: a level t, noise epsilon, and x_t, from which epsilon is to be told."""
         shape, device = target.shape[:each], target.device
-        level = torch.randint(1, self.timesteps + 1, shape, generator=generator, device=device)
-        noise = torch.randn(target.shape, generator=generator, device=device)
-        kept = _spread(self.kept.to(device)[level].to(target.dtype), target)
-        return Noised(kept.sqrt() * target + (1 - kept).sqrt() * noise, level / self.timesteps, noise)
+        t = torch.randint(1, self.timesteps + 1, shape, generator=generator, device=device)
+        epsilon = torch.randn(target.shape, generator=generator, device=device)
+        alpha_bar = _spread(self.kept.to(device)[t].to(target.dtype), target)
+        x_t = alpha_bar.sqrt() * target + (1 - alpha_bar).sqrt() * epsilon
+        return Noised(x_t, t / self.timesteps, epsilon)
 
     def times(self, steps: int, solver: str) -> Tensor:
         return self._levels(steps)[:-1] / self.timesteps
 
     def walk(self, predict, x, steps, solver, temperature=1.0, generator=None) -> Iterator[Tensor]:
-        """DDPM draws fresh noise at each step (algorithm 2, with the posterior's variance); DDIM none (Song et al.
-        2021, equation 12, of which DDPM is the case of eta 1). Fewer steps than levels skip levels evenly.
+        """DDPM is algorithm 2, lines 2 to 5, with the posterior's variance (equation 7); DDIM draws no noise (Song et
+        al. 2021, equation 12). With fewer steps than levels, t goes down by several levels at once.
         """
-        levels = self._levels(steps)
-        for call in range(len(levels) - 1):
-            kept, after = self.kept[levels[call]].item(), self.kept[levels[call + 1]].item()
-            data = ((x - (1 - kept) ** 0.5 * predict(x, call)) / kept**0.5).clamp(-self.limit, self.limit)
-            noise = (x - kept**0.5 * data) / (1 - kept) ** 0.5
-            fresh = (1 - after) / (1 - kept) * (1 - kept / after) if solver == "ddpm" else 0.0
-            x = after**0.5 * data + max(0.0, 1 - after - fresh) ** 0.5 * noise
-            if fresh:
-                draw = gaussian(x.shape, generator, like=x)
-                x = x + (fresh * temperature) ** 0.5 * draw
+        levels = self._levels(steps).tolist()
+        for call, (t, t_next) in enumerate(zip(levels, levels[1:])):
+            alpha_bar, alpha_bar_next = self.kept[t].item(), self.kept[t_next].item()
+            epsilon, data = self._bounded(x, predict(x, call), alpha_bar)
+            if solver == "ddpm":
+                alpha = alpha_bar / alpha_bar_next
+                sigma = ((1 - alpha_bar_next) / (1 - alpha_bar) * (1 - alpha)) ** 0.5
+                z = gaussian(x.shape, generator, like=x) * temperature**0.5 if t_next > 0 else 0.0
+                x = (x - (1 - alpha) / (1 - alpha_bar) ** 0.5 * epsilon) / alpha**0.5 + sigma * z
+            else:
+                x = alpha_bar_next**0.5 * data + (1 - alpha_bar_next) ** 0.5 * epsilon
             yield x
+
+    def _bounded(self, x: Tensor, epsilon: Tensor, alpha_bar: float) -> tuple[Tensor, Tensor]:
+        """The noise and the data that x is made of, the data kept within the limit."""
+        data = ((x - (1 - alpha_bar) ** 0.5 * epsilon) / alpha_bar**0.5).clamp(-self.limit, self.limit)
+        return (x - alpha_bar**0.5 * data) / (1 - alpha_bar) ** 0.5, data
 
     def _levels(self, steps: int) -> Tensor:
         """Levels from the noisiest down to data, at most ``steps`` + 1 of them."""

@@ -1,4 +1,4 @@
-"""Perceptual similarity: distance in the hidden layers of a model that listens, ours or one from transformers."""
+"""Perceptual similarity: distance in the hidden layers of a model that listens or looks, ours or a foreign one."""
 
 from typing import Literal
 
@@ -8,20 +8,22 @@ from torch import Tensor, nn
 
 from speechgen.config import Config
 from speechgen.errors import UserError
+from speechgen.models.classifier import ImageClassifier
 from speechgen.models.listener import Listener
 
 
 class PerceptualConfig(Config):
-    """``weight`` 0 switches it off. ``model``: a listener's name or folder, or a WavLM / HuBERT folder or hub name."""
+    """``weight`` 0 switches it off. ``model``: name or folder of a listener or a classifier, or folder or hub name
+    of WavLM or HuBERT."""
 
     weight: float = 0.0
-    kind: Literal["listener", "transformers"] = "listener"
+    kind: Literal["listener", "transformers", "classifier"] = "listener"
     model: str = "listener-16k"
     layers: tuple[int, ...] = (1, 3, 5)
 
 
 class PerceptualLoss(nn.Module):
-    """Mean absolute difference of hidden layers, each scaled by its own level on the real waveform."""
+    """Mean absolute difference of hidden layers, each scaled by its own level on the real signal."""
 
     def __init__(self, hidden: nn.Module, layers: tuple[int, ...]):
         super().__init__()
@@ -32,10 +34,10 @@ class PerceptualLoss(nn.Module):
         return super().train(False)  # dropout in the listener would be noise in the loss
 
     def forward(self, made: Tensor, real: Tensor) -> Tensor:
-        """A scalar for (B, 1, T) against (B, 1, T)."""
+        """A scalar for (B, C, ...) against (B, C, ...)."""
         with torch.no_grad():
-            targets = self.hidden(real[:, 0], max(self.layers) + 1)
-        guesses = self.hidden(made[:, 0], max(self.layers) + 1)
+            targets = self.hidden(real, max(self.layers) + 1)
+        guesses = self.hidden(made, max(self.layers) + 1)
         losses = []
         for layer in self.layers:
             target = targets[layer].float()
@@ -44,7 +46,7 @@ class PerceptualLoss(nn.Module):
 
 
 class ListenerLayers(nn.Module):
-    """Our listener's hidden layers of a waveform at the given rate: (B, T) -> list of (B, C, T')."""
+    """Our listener's hidden layers of a waveform at the given rate: (B, 1, T) -> list of (B, C, T')."""
 
     def __init__(self, listener: Listener, sample_rate: int):
         super().__init__()
@@ -52,7 +54,22 @@ class ListenerLayers(nn.Module):
         self.resample = torchaudio.transforms.Resample(sample_rate, listener.config.sample_rate)
 
     def forward(self, wave: Tensor, layers: int) -> list[Tensor]:
-        return self.listener.hidden(self.resample(wave), layers)
+        return self.listener.hidden(self.resample(wave[:, 0]), layers)
+
+
+class ClassifierLayers(nn.Module):
+    """An image classifier's hidden layers: (B, C, H, W) -> list of (B, C', H', W')."""
+
+    def __init__(self, classifier: ImageClassifier):
+        super().__init__()
+        self.encoder = classifier.encoder
+
+    def forward(self, images: Tensor, layers: int) -> list[Tensor]:
+        hidden = []
+        for layer in self.encoder.layers[:layers]:
+            images = layer(images)
+            hidden.append(images)
+        return hidden
 
 
 class TransformersLayers(nn.Module):
@@ -71,6 +88,6 @@ class TransformersLayers(nn.Module):
         self.resample = torchaudio.transforms.Resample(sample_rate, 16000)
 
     def forward(self, wave: Tensor, layers: int) -> list[Tensor]:
-        wave = self.resample(wave)
+        wave = self.resample(wave[:, 0])
         wave = (wave - wave.mean(-1, keepdim=True)) / (wave.std(-1, keepdim=True) + 1e-5)
         return list(self.model(wave, output_hidden_states=True).hidden_states[1 : layers + 1])

@@ -1,4 +1,5 @@
-"""Surface similarity: the waveform, its short-time spectra (auraloss) and its mel spectra at several window lengths."""
+"""Surface similarity: of waveforms, their short-time spectra (auraloss) and mel spectra at several window lengths; of
+anything else, the values themselves."""
 
 import auraloss
 import torch
@@ -50,3 +51,27 @@ class SurfaceLoss(nn.Module):
     def weights(self) -> dict[str, float]:
         """The configured weight of each part that is on."""
         return {name: getattr(self.config, name) for name in ("waveform", "stft", "mel") if getattr(self.config, name)}
+
+
+class ValuesConfig(Config):
+    """Weights of the mean absolute and the mean squared error; 0 switches one off."""
+
+    absolute: float = 1.0
+    squared: float = 1.0
+
+
+class ValuesLoss(nn.Module):
+    """Each part alone, unweighted, in a dict: ``absolute``, ``squared``."""
+
+    def __init__(self, config: ValuesConfig):
+        super().__init__()
+        self.config = config
+
+    def forward(self, made: Tensor, real: Tensor) -> dict[str, Tensor]:
+        """Losses of (B, C, ...) against (B, C, ...)."""
+        parts = {"absolute": F.l1_loss, "squared": F.mse_loss}
+        return {name: parts[name](made.float(), real.float()) for name in self.weights()}
+
+    def weights(self) -> dict[str, float]:
+        """The configured weight of each part that is on."""
+        return {name: weight for name, weight in self.config.model_dump().items() if weight}

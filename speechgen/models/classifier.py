@@ -11,10 +11,9 @@ from speechgen.config import Config
 from speechgen.nn.grid import GridEncoder
 
 
-class ImageClassifierConfig(Config):
-    """``features``: numbers that describe an image. The data fills in the ``labels``."""
+class ImageFeaturesConfig(Config):
+    """``features``: numbers that describe an image."""
 
-    kind: Literal["image-classifier"] = "image-classifier"
     side: int = Field(28, gt=0)
     channels: int = Field(1, gt=0)
     width: int = Field(32, gt=0)
@@ -22,24 +21,37 @@ class ImageClassifierConfig(Config):
     strides: tuple[int, ...] = (2, 2)
     features: int = Field(64, gt=1)
     dropout: float = Field(0.2, ge=0, lt=1)
-    labels: list[str] = []
 
 
-class ImageClassifier(nn.Module):
-    """Images (B, channels, side, side) in [-1, 1] to logits of labels (B, L)."""
+class ImageFeatures(nn.Module):
+    """Images (B, channels, side, side) in [-1, 1] to what describes them."""
 
-    def __init__(self, config: ImageClassifierConfig) -> None:
+    def __init__(self, config: ImageFeaturesConfig) -> None:
         super().__init__()
         self.config = config
         self.encoder = GridEncoder(config.channels, config.width, config.features, config.strides, config.blocks)
         # Means over quarters of the grid, since where a stroke lies matters.
         self.join = nn.Linear(4 * config.features, config.features)
         self.dropout = nn.Dropout(config.dropout)
-        self.output = nn.Linear(config.features, len(config.labels))
 
     def features(self, images: Tensor) -> Tensor:
-        """(B, channels, side, side) to what describes them (B, features)."""
+        """(B, channels, side, side) to (B, features)."""
         return F.gelu(self.join(F.adaptive_avg_pool2d(F.gelu(self.encoder(images)), 2).flatten(1)))
+
+
+class ImageClassifierConfig(ImageFeaturesConfig):
+    """The data fills in the ``labels``."""
+
+    kind: Literal["image-classifier"] = "image-classifier"
+    labels: list[str] = []
+
+
+class ImageClassifier(ImageFeatures):
+    """Images (B, channels, side, side) in [-1, 1] to logits of labels (B, L)."""
+
+    def __init__(self, config: ImageClassifierConfig) -> None:
+        super().__init__(config)
+        self.output = nn.Linear(config.features, len(config.labels))
 
     def forward(self, images: Tensor) -> Tensor:
         return self.output(self.dropout(self.features(images)))

@@ -4,6 +4,7 @@ The two are alike in units and order; the draft has a narrower or shallower back
 """
 
 from collections.abc import Iterator, Sequence
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +27,9 @@ ALIKE = ("unit", "order", "alignment", "text", "symbols", "languages", "codebook
 
 def check_draft(model: nn.Module, draft: nn.Module) -> None:
     """Raises UserError, with the way out, where a draft cannot propose for this model."""
-    if type(model) is not type(draft):
-        raise UserError(f"the draft is a {draft.config.kind}; give one that is a {model.config.kind}, as the model is")
+    if type(model) is not type(draft) or not isinstance(model, Generator | TokenTTS):
+        kinds = f"of kind {draft.config.kind}, and the model of kind {model.config.kind}"
+        raise UserError(f"the draft is {kinds}; both must draw codes one after another, with the same kind of model")
     for one in (model, draft):
         if one.config.head.kind != "categorical" or one.config.order.kind not in FROM_THE_LEFT:
             raise UserError(
@@ -61,12 +63,14 @@ def draw_images_with_draft(
     """
     check_draft(model, draft)
     drawing.check(model)
+    for one in (model, draft):
+        one.hint(None)  # refuses those that enlarge small pictures
     units, tally = [], Tally()
     guided = drawing.guidance != 1.0
     for label in labels.split(1):
-        rows = torch.cat([label, torch.full_like(label, len(model.config.labels))]) if guided else label
+        rows = torch.cat([label, torch.full_like(label, model.nothing)]) if guided else label
         target, small = (_painter(one, rows, drawing) for one in (model, draft))
-        walk = Walk(model.order, target.embed, limit=model.tokenizer.grid**2)
+        walk = Walk(model.order, target.embed, limit=prod(model.tokenizer.sides))
         frames = speculate(walk, target, small, ahead=ahead, guided=guided, generator=generator, tally=tally)
         units.append(torch.stack([frame.values for frame in frames], dim=2))
     return model.images_of(torch.cat(units)), tally
@@ -97,7 +101,7 @@ def speak_with_draft(
 
 def _shape(model: Generator) -> tuple:
     codes = model.tokenizer.codebooks, model.tokenizer.codebook_size, model.positions
-    return model.config.labels, model.config.order, codes
+    return model.config.labels, model.config.captions, model.config.order, codes
 
 
 def _painter(model: Generator, rows: Tensor, drawing: ImageDrawing) -> Speaker:

@@ -1,6 +1,9 @@
 """What stands between images and a generator's backbone: the tokenizer, the order of its units, and their scaling."""
 
+from math import prod
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from speechgen.errors import UserError
@@ -8,7 +11,8 @@ from speechgen.heads.base import HeadConfig
 from speechgen.orders.base import FROM_THE_LEFT, OrderConfig, build_order, check_triple
 from speechgen.orders.next_scale import enlarged, pyramid
 from speechgen.tokenizers.base import Tokens
-from speechgen.tokenizers.images import ImageTokenizerConfig, build_image_tokenizer
+from speechgen.tokenizers.images import ImageCodec, ImageTokenizerConfig, build_image_tokenizer
+from speechgen.tokenizers.pixels import Pixels
 
 
 class GridUnits(nn.Module):
@@ -21,8 +25,8 @@ class GridUnits(nn.Module):
         self.tokenizer = build_image_tokenizer(tokenizer).requires_grad_(False)
         books, self.unit_width = self.tokenizer.codebooks, self.tokenizer.unit_width
         check_triple(books, order, head, tokenizer.bottleneck.scales if self.tokenizer.scaled else ())
-        if order.kind == "next_scale" and order.scales[-1] != self.tokenizer.grid:
-            raise UserError(f"order.scales end at {order.scales[-1]}; the grid's side is {self.tokenizer.grid}")
+        if order.kind == "next_scale" and (order.scales[-1],) * 2 != self.tokenizer.sides:
+            raise UserError(f"order.scales end at {order.scales[-1]}; the units' grid has {self.tokenizer.sides}")
         self.order = build_order(order, books, self.tokenizer.codebook_size)
         self.register_buffer("mean", torch.zeros(0 if books else self.unit_width, 1))
         self.register_buffer("deviation", torch.ones(0 if books else self.unit_width, 1))
@@ -32,7 +36,7 @@ class GridUnits(nn.Module):
         """How many positions the backbone sees."""
         if self.order_config.kind == "next_scale":
             return self.order.length
-        units = self.tokenizer.grid**2
+        units = prod(self.tokenizer.sides)
         return self.order.steps(units) if self.order_config.kind in FROM_THE_LEFT else units
 
     @torch.no_grad()
@@ -50,7 +54,7 @@ class GridUnits(nn.Module):
             return self.tokenizer.decode(Tokens(units, "discrete")).clamp(-1, 1)
         if self.order_config.kind == "next_scale":
             units = self.order.split(units)[-1].flatten(2)
-        grid = units.unflatten(2, (self.tokenizer.grid, self.tokenizer.grid))
+        grid = units.unflatten(2, self.tokenizer.sides)
         kind = "discrete" if self.tokenizer.codebooks else "continuous"
         return self.tokenizer.decode(Tokens(grid, kind)).clamp(-1, 1)
 
@@ -64,3 +68,20 @@ class GridUnits(nn.Module):
     def canvas(self, scales: list[Tensor], side: int) -> Tensor:
         """What the next scale is shown of those before it: (B, C, side, side)."""
         return self.tokenizer.bottleneck.canvas(scales, side) if self.tokenizer.codebooks else enlarged(scales, side)
+
+
+class SmallPictures(nn.Module):
+    """Shows each place of a grid what lies there in a small picture, enlarged (Imagen, Saharia et al. 2022)."""
+
+    def __init__(self, tokenizer: Pixels | ImageCodec, width: int, one_grid: bool) -> None:
+        """Raises UserError for units that have no place in a picture."""
+        super().__init__()
+        self.side, self.sides = tokenizer.config.side, tokenizer.sides
+        if len(self.sides) != 2 or not one_grid:
+            raise UserError("small: a small picture is added place by place; use units on one grid of two dimensions")
+        self.embed = nn.Linear(tokenizer.config.channels * (self.side // self.sides[0]) ** 2, width)
+
+    def forward(self, small: Tensor) -> Tensor:
+        """(B, C, s, s) to (B, positions, width)."""
+        large = F.interpolate(small, size=(self.side, self.side), mode="bilinear", align_corners=False)
+        return self.embed(F.pixel_unshuffle(large, self.side // self.sides[0]).flatten(2).transpose(1, 2))

@@ -12,10 +12,14 @@ from torch import nn
 from speechgen.config import Config, make_config, save_config
 from speechgen.errors import UserError, nearest
 from speechgen.models.classifier import ImageClassifier, ImageClassifierConfig
+from speechgen.models.clip import Clip, ClipConfig
+from speechgen.models.gan import ImageGAN, ImageGANConfig
 from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.lora import LoRAConfig, add_lora, merge_lora
+from speechgen.models.normalizing_flow import ImageFlow, ImageFlowConfig
 from speechgen.models.tts import TokenTTS, TTSConfig
+from speechgen.models.vae import ImageVAE, ImageVAEConfig
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.tokenizers.codec import CodecConfig, build_codec
 from speechgen.tokenizers.entropy import FILE, EntropyModel
@@ -25,7 +29,16 @@ from speechgen.training.checkpoint import load_weights, weights_of_run
 
 WEIGHTS = "model.safetensors"  # of a larger model the first part; model-2.safetensors and so on hold the rest
 PART_BYTES = 20_000_000
-KINDS = ("codec", "listener", "tts", "wavenet", "image", "image-codec", "image-classifier")
+IMAGES = {
+    "image": (GeneratorConfig, Generator),
+    "image-codec": (ImageCodecConfig, ImageCodec),
+    "image-classifier": (ImageClassifierConfig, ImageClassifier),
+    "image-clip": (ClipConfig, Clip),
+    "image-vae": (ImageVAEConfig, ImageVAE),
+    "image-gan": (ImageGANConfig, ImageGAN),
+    "image-flow": (ImageFlowConfig, ImageFlow),
+}
+KINDS = ("codec", "listener", "tts", "wavenet", *IMAGES)
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 
 
@@ -92,12 +105,9 @@ def build(values: dict, name: str) -> nn.Module:
             return TokenTTS(make_config(TTSConfig, values, name))
         case "wavenet":
             return build_wavenet(make_config(WaveNetConfig, values, name))
-        case "image":
-            return Generator(make_config(GeneratorConfig, values, name))
-        case "image-codec":
-            return ImageCodec(make_config(ImageCodecConfig, values, name))
-        case "image-classifier":
-            return ImageClassifier(make_config(ImageClassifierConfig, values, name))
+        case kind if kind in IMAGES:
+            config, module = IMAGES[kind]
+            return module(make_config(config, values, name))
         case _:
             raise UserError(f"{name}: kind: {kind}{nearest(str(kind), KINDS)}")
 

@@ -22,13 +22,25 @@ class System:
         return asdict(self)
 
 
-def _image(name: str, config: str, tokenizer: str, unit: str, order: str, head: str) -> System:
+def _image(name: str, config: str, tokenizer: str, unit: str, order: str, head: str, small: bool = False) -> System:
+    """A system of the smallest recipe; ``small``: another model makes the pictures that it enlarges."""
     recipe = "egs/mini/image"
-    chosen = f"--config conf/{config}.yaml --tokenizer {tokenizer}"
+    chosen = f"--config conf/{config}.yaml --tokenizer {tokenizer}" + f" --small conf/small/{config}.yaml" * small
+    drawn = f"--small {recipe}/exp/small/{config} " * small
     return System(
         name, unit, order, head, f"{recipe}/conf/{config}.yaml",
         f"{recipe}/run.sh {chosen} --stop_stage train",
-        f"speechgen image generate {recipe}/exp/{config} --label 3 --count 8 -o {config}.png",
+        f"speechgen image generate {recipe}/exp/{config} {drawn}--label 3 --count 8 -o {config}.png",
+    )  # fmt: skip
+
+
+def _captioned(name: str, config: str, tokenizer: str, unit: str, order: str, head: str) -> System:
+    """A system that is told captions."""
+    recipe = "egs/fxemoji/image"
+    return System(
+        name, unit, order, head, f"{recipe}/conf/{config}.yaml",
+        f"{recipe}/run.sh --corpus FXEMOJI --config conf/{config}.yaml --tokenizer {tokenizer} --stop_stage train",
+        f'speechgen image generate {recipe}/exp/{config} --caption "cat face" --count 8 --guidance 2 -o {config}.png',
     )  # fmt: skip
 
 
@@ -43,10 +55,16 @@ SYSTEMS = (
         "egs/mini/tts/run.sh --stop_stage train",
         'speechgen say "The lazy dog." --model egs/mini/tts/exp/tts -o voice.wav',
     ),
+    _image("PixelRNN", "pixelrnn", "none", "pixel levels", "raster", "categorical"),
     _image("PixelCNN", "pixelcnn", "none", "pixel levels", "raster", "categorical"),
+    _image("VQ-VAE", "vqvae", "vq", "VQ codes", "raster", "categorical"),
+    _image("RQ-Transformer", "rq-transformer", "rvq", "residual codes", "raster", "depth"),
+    _captioned("DALL-E", "dalle", "patches", "codes of 8 x 8 patches", "raster", "categorical"),
     _image("LlamaGen", "llamagen", "vq", "VQ codes", "raster", "categorical"),
     _image("MAGVIT-v2 (images)", "magvit", "lookup-free", "lookup-free codes", "raster", "categorical"),
     _image("MaskGIT", "maskgit", "vq", "VQ codes", "masked", "categorical"),
+    _image("Muse", "muse", "vq", "VQ codes, small to large", "masked", "categorical", small=True),
+    _image("TiTok", "titok", "titok", "1-D latent tokens", "masked", "categorical"),
     _image("VAR", "var", "scales", "multi-scale codes", "next_scale", "categorical"),
     _image("MAR", "mar", "vae", "continuous latents", "masked", "diffusion"),
     _image("Fluid (raster)", "fluid", "vae", "continuous latents", "raster", "diffusion"),
@@ -55,6 +73,11 @@ SYSTEMS = (
     _image("energy head (SLED)", "sled", "vae", "continuous latents", "raster", "energy"),
     _image("MSE on latents (why it fails)", "mse", "vae", "continuous latents", "raster", "mse"),
     _image("DDPM", "ddpm", "none", "pixels", "joint", "diffusion"),
+    _captioned("text-conditioned DDPM", "ddpm", "none", "pixels", "joint", "diffusion"),
+    _image("Imagen (cascade)", "imagen", "none", "pixels, small to large", "joint", "diffusion", small=True),
     _image("latent diffusion", "latent-diffusion", "vae", "continuous latents", "joint", "diffusion"),
     _image("latent flow matching", "image", "vae", "continuous latents", "joint", "flow"),
+    _image("VAE", "vae", "none", "the whole image", "one shot", "none"),
+    _image("GAN", "gan", "none", "the whole image", "one shot", "none"),
+    _image("normalizing flow", "flow", "none", "the whole image", "one shot", "none"),
 )  # fmt: skip

@@ -53,6 +53,20 @@ class PooledEncoder(nn.Module):
         return self.outlet(torch.cat([mean, deviation], -1))
 
 
+class CaptionEncoder(nn.Module):
+    """Words (B, W) to one vector (B, width); the number ``words`` stands where there is no word, everywhere in an empty
+    caption."""
+
+    def __init__(self, words: int, width: int, blocks: int = 1):
+        super().__init__()
+        self.words = words
+        self.word = nn.Embedding(words + 1, width)
+        self.pool = PooledEncoder(width, width, blocks, kernel=3)
+
+    def forward(self, words: Tensor) -> Tensor:
+        return self.pool(self.word(words), words != self.words)
+
+
 class DurationPredictor(nn.Module):
     """How long each symbol lasts: mean and deviation of log frames, from symbols, language and voice."""
 

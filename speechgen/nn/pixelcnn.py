@@ -1,4 +1,5 @@
-"""A gated PixelCNN as a backbone (van den Oord et al. 2016, NeurIPS): the WaveNet stack over the rows of a picture.
+"""Backbones over the rows of a picture: a gated PixelCNN (van den Oord et al. 2016, NeurIPS), which is the WaveNet
+stack with masked convolutions, and a PixelRNN, whose row LSTM reads row after row (van den Oord et al. 2016, ICML).
 
 Each position is shown the unit before its own, so masks that let a position see its own input are the right ones
 everywhere. ``step`` computes the whole picture anew: what lies above has no cache that a row would not outgrow.
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from speechgen.nn.wavenet import WaveNetStack, dilation_cycle
 
 CYCLE = 2  # layers until the dilation starts again at 1: pictures are small
+KERNEL = 3  # of a row LSTM's convolutions along the row
 
 
 @dataclass
@@ -23,22 +25,22 @@ class PictureSoFar:
     condition: Tensor
 
 
-class PixelCNN(nn.Module):
+class PictureBackbone(nn.Module):
     """(B, S, width) to (B, S, width), S positions of a square picture in raster order, each seeing those before it."""
 
-    def __init__(self, width: int, layers: int, side: int) -> None:
+    def __init__(self, side: int) -> None:
         super().__init__()
         self.side = side
-        dilations = dilation_cycle(layers, CYCLE)
-        self.stack = WaveNetStack(dilations, width, width, condition=width, dimensions=2)
-        self.output = nn.Linear(width, width)
+
+    def features(self, picture: Tensor, condition: Tensor) -> Tensor:
+        """A whole picture (B, width, side, side), told (B, width, 1, 1), to what its positions know (B, width, ...)."""
+        raise NotImplementedError
 
     def forward(self, x: Tensor, condition: Tensor, visible: Tensor | None = None) -> Tensor:
         """x (B, S, width) with S up to side * side; condition (B, width). ``visible`` is what the masks say anyway."""
         positions = x.shape[1]
         whole = F.pad(x, (0, 0, 0, self.side**2 - positions)).transpose(1, 2).unflatten(2, (self.side, self.side))
-        skips = self.stack(whole, condition[:, :, None, None]).flatten(2).transpose(1, 2)[:, :positions]
-        return self.output(skips.relu()).relu()
+        return self.features(whole, condition[:, :, None, None]).flatten(2).transpose(1, 2)[:, :positions]
 
     def initial_state(self, batch: int, max_length: int, *, condition: Tensor) -> PictureSoFar:
         """Nothing yet, of a picture of ``max_length`` positions."""
@@ -49,3 +51,51 @@ class PixelCNN(nn.Module):
         """Continue by x (B, T_new, width); equals ``forward`` on everything so far."""
         inputs = torch.cat([state.inputs, x], dim=1)
         return self(inputs, state.condition)[:, -x.shape[1] :], PictureSoFar(inputs, state.condition)
+
+
+class PixelCNN(PictureBackbone):
+    """Gated layers of masked convolutions; a position sees as far as they reach."""
+
+    def __init__(self, width: int, layers: int, side: int) -> None:
+        super().__init__(side)
+        self.stack = WaveNetStack(dilation_cycle(layers, CYCLE), width, width, condition=width, dimensions=2)
+        self.output = nn.Conv2d(width, width, 1)
+
+    def features(self, picture: Tensor, condition: Tensor) -> Tensor:
+        return self.output(self.stack(picture, condition).relu()).relu()
+
+
+class PixelRNN(PictureBackbone):
+    """Row LSTM layers with residual connections; a position sees the triangle above it, up to the first row."""
+
+    def __init__(self, width: int, layers: int, side: int) -> None:
+        super().__init__(side)
+        self.rows = nn.ModuleList(RowLSTM(width) for _ in range(layers))
+
+    def features(self, picture: Tensor, condition: Tensor) -> Tensor:
+        for layer in self.rows:
+            picture = picture + layer(picture, condition)
+        return picture
+
+
+class RowLSTM(nn.Module):
+    """Reads a picture (B, C, H, W) from the top, a row at a time (section 3.1, equation 3): the part of the input is a
+    masked convolution along the row, the part of the state one over the row above."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.input = nn.Conv2d(width, 4 * width, (1, KERNEL // 2 + 1))  # what lies right of a position is left out
+        self.state = nn.Conv1d(width, 4 * width, KERNEL, padding=KERNEL // 2, bias=False)
+        self.condition = nn.Conv2d(width, 4 * width, 1, bias=False)
+
+    def forward(self, picture: Tensor, condition: Tensor) -> Tensor:
+        """condition (B, C, 1, 1); what is put out has the picture's shape."""
+        given = self.input(F.pad(picture, (KERNEL // 2, 0))) + self.condition(condition)
+        hidden = cell = torch.zeros_like(picture[:, :, 0])
+        rows = []
+        for row in given.unbind(2):
+            out, forget, take, new = (row + self.state(hidden)).chunk(4, dim=1)
+            cell = forget.sigmoid() * cell + take.sigmoid() * new.tanh()
+            hidden = out.sigmoid() * cell.tanh()
+            rows.append(hidden)
+        return torch.stack(rows, dim=2)

@@ -2,19 +2,19 @@
 
 One codebook of ``rvq`` is a VQ-VAE (van den Oord et al. 2017), more are its residual kin; ``fsq`` with levels of two
 is lookup-free quantisation (Yu et al. 2024); ``vae`` makes the continuous latents of latent diffusion. With ``scales``
-the codes are those of VAR.
+the codes are those of VAR; with ``tokens`` there is no grid, but a sequence of tokens for the whole image (TiTok).
 """
 
 from math import prod
 from typing import Annotated, Literal, Self
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from speechgen.config import Config
 from speechgen.nn.grid import GridDecoder, GridEncoder, over_sequence
+from speechgen.nn.latent_tokens import TokenDecoder, TokenEncoder
 from speechgen.tokenizers.base import Tokens
 from speechgen.tokenizers.bottleneck import Quantized
 from speechgen.tokenizers.codec import build_bottleneck
@@ -27,7 +27,8 @@ from speechgen.tokenizers.vae import VAEConfig
 
 class ImageCodecConfig(Config):
     """``strides``: of the encoder's convolutions; an image of ``side`` pixels becomes a grid of side / their product.
-    ``latent``: channels between encoder and bottleneck."""
+    ``latent``: channels between encoder and bottleneck. ``tokens``: so many instead of a grid, or 0; the product
+    of the strides is then the side of a patch, and ``blocks`` are transformers', whose ``width`` divides by 16."""
 
     kind: Literal["image-codec"] = "image-codec"
     side: int = Field(28, gt=0)
@@ -36,6 +37,7 @@ class ImageCodecConfig(Config):
     blocks: int = Field(1, ge=0)
     strides: tuple[Annotated[int, Field(ge=1)], ...] = (2, 2)
     latent: int = Field(16, gt=0)
+    tokens: int = Field(0, ge=0)
     bottleneck: RVQConfig | FSQConfig | VAEConfig | ScalesConfig = Field(RVQConfig(codebooks=1), discriminator="kind")
 
     @model_validator(mode="after")
@@ -44,19 +46,23 @@ class ImageCodecConfig(Config):
             raise ValueError(f"strides {self.strides} do not divide the side of {self.side} pixels")
         if self.bottleneck.kind == "scales" and self.bottleneck.scales[-1] != self.side // prod(self.strides):
             raise ValueError(f"scales end at {self.bottleneck.scales[-1]}, the grid's side is not that")
+        if self.tokens and (self.width % 16 or not self.blocks or self.bottleneck.kind == "scales"):
+            raise ValueError("tokens want a width that divides by 16, one block or more, and no bottleneck of scales")
         return self
 
 
 class ImageCodec(nn.Module):
     """Images (B, channels, side, side) in [-1, 1] to codes (B, K, H, W), latents (B, latent, H, W), or, with scales,
-    codes of all scales (B, 1, S); and back."""
+    codes of all scales (B, 1, S), with tokens (B, K or latent, tokens); and back. ``sides``: of the units' grid."""
 
     def __init__(self, config: ImageCodecConfig) -> None:
         super().__init__()
         self.config = config
-        sizes = (config.strides, config.blocks)
-        self.encoder = GridEncoder(config.channels, config.width, config.latent, *sizes)
-        self.decoder = GridDecoder(config.latent, config.width, config.channels, *sizes)
+        patch = prod(config.strides)
+        sizes = (config.side, patch, config.tokens, config.blocks) if config.tokens else (config.strides, config.blocks)
+        encoder, decoder = (TokenEncoder, TokenDecoder) if config.tokens else (GridEncoder, GridDecoder)
+        self.encoder = encoder(config.channels, config.width, config.latent, *sizes)
+        self.decoder = decoder(config.latent, config.width, config.channels, *sizes)
         self.scaled = config.bottleneck.kind == "scales"
         self.bottleneck = (
             ScaleQuantizer(config.latent, config.bottleneck)
@@ -65,7 +71,8 @@ class ImageCodec(nn.Module):
         )
         self.codebooks = self.bottleneck.codebooks
         self.codebook_size = self.bottleneck.codebook_size if self.codebooks else 0
-        self.unit_width, self.grid = config.latent, config.side // prod(config.strides)
+        self.unit_width = config.latent
+        self.sides = (config.tokens,) if config.tokens else (config.side // patch,) * 2
 
     def forward(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Quantized]:
         """Training: reconstructions, and what the bottleneck did."""
@@ -76,12 +83,6 @@ class ImageCodec(nn.Module):
         sequence, sides = over_sequence(latents)
         quantized = self.bottleneck(sequence, generator)
         return self.decoder(quantized.values.unflatten(2, sides)), quantized
-
-    def losses(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        """Mean absolute and mean squared error, and the bottleneck's losses; facts of each."""
-        made, quantized = self(images, generator)
-        parts = {"absolute": F.l1_loss(made, images), "squared": F.mse_loss(made, images), **quantized.losses}
-        return sum(parts.values()), {**{name: part.item() for name, part in parts.items()}, **quantized.facts}
 
     def encode(self, images: Tensor) -> Tokens:
         latents = self.encoder(images)

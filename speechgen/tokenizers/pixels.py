@@ -39,7 +39,7 @@ class Pixels(nn.Module):
         self.config = config
         channels = config.channels * config.patch**2
         self.codebooks, self.codebook_size = (channels, config.levels) if config.levels else (0, 0)
-        self.unit_width, self.grid = channels, config.side // config.patch
+        self.unit_width, self.sides = channels, (config.side // config.patch,) * 2
 
     def encode(self, images: Tensor) -> Tokens:
         units = F.pixel_unshuffle(images, self.config.patch)

@@ -15,8 +15,6 @@ from speechgen.data.shards import Example, read_shards
 from speechgen.data.units import Units, read_units
 from speechgen.errors import UserError, nearest
 from speechgen.losses.perceptual import ListenerLayers, PerceptualConfig, PerceptualLoss, TransformersLayers
-from speechgen.models.classifier import ImageClassifier, ImageClassifierConfig
-from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import load
 from speechgen.models.lora import LoRAConfig, add_lora
@@ -24,24 +22,16 @@ from speechgen.models.tts import TokenTTS, TTSConfig
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.stages.locks import hold
 from speechgen.tokenizers.codec import Codec, CodecConfig, build_codec
-from speechgen.tokenizers.images import ImageCodec, ImageCodecConfig
 from speechgen.training.checkpoint import seed_everything
 from speechgen.training.codec import CodecTask, CodecTraining
 from speechgen.training.facts import read_facts
-from speechgen.training.images import ClassifierTraining, GeneratorTraining, ImageCodecTraining, ImageTask
+from speechgen.training.image_experiments import IMAGE_EXPERIMENTS, DataConfig, build_images
 from speechgen.training.listener import ListenerTask, ListenerTraining, spoken, with_symbols
 from speechgen.training.loop import Task, TrainConfig, train
 from speechgen.training.machine import keep_memory
 from speechgen.training.opponents import start_discriminators
 from speechgen.training.tts import TTSTask, TTSTraining, build_tts
 from speechgen.training.wavenet import WaveNetTask, WaveNetTraining, with_labels
-
-
-class DataConfig(Config):
-    """Folders that ``speechgen dump`` wrote, relative to where the recipe runs."""
-
-    train: Path
-    dev: Path
 
 
 class ListenerExperiment(Config):
@@ -88,41 +78,12 @@ class WaveNetExperiment(Config):
     initial: Path | None = None
 
 
-class ImageCodecExperiment(Config):
-    kind: Literal["image-codec"]
-    model: ImageCodecConfig = ImageCodecConfig()
-    task: ImageTask = ImageTask()
-    data: DataConfig
-    training: TrainConfig
-
-
-class ImageClassifierExperiment(Config):
-    kind: Literal["image-classifier"]
-    model: ImageClassifierConfig = ImageClassifierConfig()
-    task: ImageTask = ImageTask()
-    data: DataConfig
-    training: TrainConfig
-
-
-class ImageExperiment(Config):
-    """``tokenizer``: an experiment, or a model's name or folder, whose image codec becomes part of the model."""
-
-    kind: Literal["image"]
-    model: GeneratorConfig = GeneratorConfig()
-    task: ImageTask = ImageTask()
-    data: DataConfig
-    training: TrainConfig
-    tokenizer: Path | None = None
-
-
 EXPERIMENTS = {
     "listener": ListenerExperiment,
     "codec": CodecExperiment,
     "tts": TTSExperiment,
     "wavenet": WaveNetExperiment,
-    "image": ImageExperiment,
-    "image-codec": ImageCodecExperiment,
-    "image-classifier": ImageClassifierExperiment,
+    **IMAGE_EXPERIMENTS,
 }
 
 
@@ -149,7 +110,7 @@ def run_experiment(config: Config, exp: Path, device: str | None = None, until: 
         keep_memory()
         seed_everything(config.training.seed)
         builders = {"listener": _listener, "codec": _codec, "tts": _tts, "wavenet": _wavenet}
-        build = builders.get(config.kind, _images)
+        build = builders.get(config.kind, build_images)
         config, task, examples = build(config)
         if is_first_rank:
             save_config(config, exp / "config.yaml")
@@ -237,36 +198,6 @@ def _wavenet(config: WaveNetExperiment) -> tuple[WaveNetExperiment, Task, list[E
     if config.initial is not None:
         _start_from(model, config.initial)
     return config, WaveNetTraining(model, config.task, examples, dev, config.training.seed), examples
-
-
-def _images(
-    config: ImageCodecExperiment | ImageClassifierExperiment | ImageExperiment,
-) -> tuple[Config, Task, Images]:
-    train_set, dev = Images.read(config.data.train), Images.read(config.data.dev)
-    changes: dict = {} if config.kind == "image-codec" else {"labels": train_set.names}
-    codec = None
-    if config.kind == "image":
-        changes["guidance"] = config.task.unknown > 0
-    if config.kind == "image" and config.tokenizer is not None:
-        codec = load(config.tokenizer)
-        if not isinstance(codec, ImageCodec):
-            raise UserError(f"tokenizer: {config.tokenizer}: is no image codec")
-        changes["tokenizer"] = codec.config
-    config = config.model_copy(update={"model": config.model.model_copy(update=changes)})
-    sizes = config.model.tokenizer if config.kind == "image" else config.model
-    if train_set.pixels.shape[1:] != (sizes.side, sizes.side, sizes.channels):
-        found, wanted = "x".join(map(str, train_set.pixels.shape[1:])), f"{sizes.side}x{sizes.side}x{sizes.channels}"
-        raise UserError(f"{config.data.train}: images of {found}, but the model has {wanted}; dump them at its size")
-    if config.kind == "image-codec":
-        task = ImageCodecTraining(ImageCodec(config.model), config.task, train_set, dev, config.training.seed)
-    elif config.kind == "image-classifier":
-        task = ClassifierTraining(ImageClassifier(config.model), config.task, train_set, dev, config.training.seed)
-    else:
-        model = Generator(config.model)
-        if codec is not None:
-            model.tokenizer.load_state_dict(codec.state_dict())
-        task = GeneratorTraining(model, config.task, train_set, dev, config.training.seed)
-    return config, task, train_set
 
 
 def _check_codes(config: TTSConfig, codec: Codec, one: Units) -> None:

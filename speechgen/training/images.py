@@ -1,4 +1,4 @@
-"""How the models of images are trained: codec, classifier and generator, each a task with one player."""
+"""How models of images are trained: what their tasks have in common, the classifier and the generator."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,6 @@ from speechgen.data.images import Images
 from speechgen.models.classifier import ImageClassifier
 from speechgen.models.draw import Drawing, draw_images
 from speechgen.models.generator import Generator
-from speechgen.tokenizers.images import ImageCodec
 from speechgen.training.loop import Shown
 
 AT_ONCE = 250  # images that an evaluation looks at together
@@ -31,17 +30,20 @@ class ImageTask(Config):
 
 @dataclass
 class ImageBatch:
-    """Images (B, C, H, W) in [-1, 1], or a generator's units (B, K | D, S), and labels (B,)."""
+    """Images (B, C, H, W) in [-1, 1], or a generator's units (B, K | D, S), and labels (B,) or words (B, W); the small
+    pictures (B, C, s, s) of those that are to be enlarged."""
 
     values: Tensor
     labels: Tensor
+    small: Tensor | None = None
 
     def to(self, device) -> "ImageBatch":
-        return ImageBatch(self.values.to(device), self.labels.to(device))
+        small = None if self.small is None else self.small.to(device)
+        return ImageBatch(self.values.to(device), self.labels.to(device), small)
 
 
 class ImageTraining:
-    """What the three have in common: one player, and batches that are a pure function of the step."""
+    """One player, and batches that are a pure function of the step."""
 
     name = ""
     sample_rate = 1  # images have none
@@ -57,35 +59,20 @@ class ImageTraining:
 
     def batch(self, step: int, rank: int, ranks: int) -> ImageBatch:
         """Images in an order that is new in each pass."""
+        rows = self._rows(step)[rank::ranks]
+        return ImageBatch(self.train[rows], self.labels[rows])
+
+    def _rows(self, step: int) -> Tensor:
         steps = max(1, len(self.train) // self.task.batch)
         order = np.random.default_rng([self.seed, step // steps]).permutation(len(self.train))
         first = step % steps * self.task.batch
-        rows = torch.from_numpy(order[first : first + self.task.batch][rank::ranks])
-        return ImageBatch(self.train[rows], self.labels[rows])
+        return torch.from_numpy(order[first : first + self.task.batch])
 
     def state(self) -> dict:
         return {}
 
     def load_state(self, state: dict) -> None:
         pass
-
-
-class ImageCodecTraining(ImageTraining):
-    name = "image-codec"
-    model: ImageCodec
-
-    def losses(self, player, batch: ImageBatch, step: int, generator) -> tuple[Tensor, dict[str, float]]:
-        return self.model.losses(batch.values, generator)
-
-    @torch.no_grad()
-    def evaluate(self, models: dict[str, nn.Module], generator: torch.Generator) -> Shown:
-        """How near decoded images are to the originals, and some of both."""
-        codec = models[self.name].eval()
-        images = self.dev.to(generator.device)
-        again = torch.cat([codec.decode(codec.encode(part)) for part in images.split(AT_ONCE)])
-        shown = images[: self.task.shown], again[: self.task.shown]
-        pictures = {"recorded_and_decoded": sheet(torch.cat(shown), max(1, self.task.shown))} if self.task.shown else {}
-        return Shown({"squared": F.mse_loss(again, images).item()}, pictures=pictures)
 
 
 class ClassifierTraining(ImageTraining):
@@ -113,37 +100,51 @@ class GeneratorTraining(ImageTraining):
 
     def __init__(self, model: Generator, task: ImageTask, train: Images, dev: Images, seed: int = 0) -> None:
         super().__init__(model, task, train, dev, seed)
+        self.labels, self.dev_labels = told(model, train)[self.labels], told(model, dev)[self.dev_labels]
         model.tokenizer.eval()
+        side = model.config.small
+        self.small, self.dev_small = (
+            F.adaptive_avg_pool2d(images, side) if side else None for images in (self.train, self.dev)
+        )
         self.train, self.dev = (
             torch.cat([model.units_of(part) for part in images.split(AT_ONCE)]) for images in (self.train, self.dev)
         )
         model.measure(self.train)
 
     def batch(self, step: int, rank: int, ranks: int) -> ImageBatch:
-        batch = super().batch(step, rank, ranks)
-        told = torch.from_numpy(np.random.default_rng([self.seed, step, 1 + rank]).random(len(batch.labels)))
-        return ImageBatch(batch.values, batch.labels.masked_fill(told < self.task.unknown, self._nothing))
+        rows = self._rows(step)[rank::ranks]
+        labels = withheld(self.labels[rows], self.task.unknown, self.model.nothing, [self.seed, step, 1 + rank])
+        return ImageBatch(self.train[rows], labels, None if self.small is None else self.small[rows])
 
     def losses(self, player, batch: ImageBatch, step: int, generator) -> tuple[Tensor, dict[str, float]]:
-        loss = self.model.losses(batch.values, batch.labels, generator)
+        loss = self.model.losses(batch.values, batch.labels, generator, batch.small)
         return loss, {"unit": loss.item()}
 
     @torch.no_grad()
     def evaluate(self, models: dict[str, nn.Module], generator: torch.Generator) -> Shown:
-        """The head's loss on held-out images, and images of each label in turn."""
+        """The head's loss on held-out images, and images of what is in some of them."""
         model, device = models[self.name].eval(), generator.device
-        draw = torch.Generator(device).manual_seed(self.seed)
-        parts = zip(self.dev.split(AT_ONCE), self.dev_labels.split(AT_ONCE), strict=True)
-        losses = [model.losses(units.to(device), labels.to(device), draw) for units, labels in parts]
-        shown = Shown({"unit": torch.stack(losses).mean().item()})
-        if self.task.shown:
-            labels = torch.arange(self.task.shown, device=device) % max(1, self._nothing)
-            shown.pictures["generated"] = sheet(draw_images(model, labels, Drawing(), draw), 10)
+        draw, losses = torch.Generator(device).manual_seed(self.seed), []
+        for rows in torch.arange(len(self.dev)).split(AT_ONCE):
+            small = None if self.dev_small is None else self.dev_small[rows].to(device)
+            losses.append(model.losses(self.dev[rows].to(device), self.dev_labels[rows].to(device), draw, small))
+        shown, count = Shown({"unit": torch.stack(losses).mean().item()}), self.task.shown
+        if count:
+            small = None if self.dev_small is None else self.dev_small[:count].to(device)
+            images = draw_images(model, self.dev_labels[:count].to(device), Drawing(), draw, small)
+            shown.pictures["generated"] = sheet(images, 10)
         return shown
 
-    @property
-    def _nothing(self) -> int:
-        return len(self.model.config.labels)
+
+def told(model: nn.Module, images: Images) -> Tensor:
+    """What a model is told of each name of a set: (names,) or (names, words). Raises UserError for an unknown one."""
+    return model.label_ids(images.names)
+
+
+def withheld(labels: Tensor, share: float, nothing: int, seed: list[int]) -> Tensor:
+    """Labels (B,) or words (B, W), of which a share is not told, so that guidance can leave them out."""
+    chance = torch.from_numpy(np.random.default_rng(seed).random(len(labels)))
+    return labels.masked_fill((chance < share).view(-1, *[1] * (labels.ndim - 1)), nothing)
 
 
 def as_tensor(images: Images) -> Tensor:

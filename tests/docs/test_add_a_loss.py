@@ -26,10 +26,11 @@ def test_the_tests_on_the_page_pass(page):
 
 def test_the_page_names_what_exists():
     from speechgen.losses.surface import SurfaceConfig, SurfaceLoss
-    from speechgen.training.codec import CodecTask, CodecTraining
+    from speechgen.training.codec import CodecTask
+    from speechgen.training.game import CodecGame
 
     text = PAGE.read_text(encoding="utf-8")
-    for owner, member in [(SurfaceLoss, "forward"), (SurfaceLoss, "weights"), (CodecTraining, "losses")]:
+    for owner, member in [(SurfaceLoss, "forward"), (SurfaceLoss, "weights"), (CodecGame, "losses")]:
         assert f"`{owner.__name__}.{member}`" in text
         assert hasattr(owner, member)
     assert "`SurfaceConfig`" in text and CodecTask.model_fields["surface"].annotation is SurfaceConfig

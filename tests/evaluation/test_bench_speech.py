@@ -97,3 +97,25 @@ def test_the_others_have_their_published_sizes(name, millions, monkeypatch):
     with torch.device("meta"):
         peer = PEERS[name][1]()
     assert sum(weight.numel() for weight in peer.model.parameters()) == pytest.approx(1e6 * millions, rel=0.1)
+
+
+SMALL = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+NARROW = {"num_key_value_heads": 1, "intermediate_size": 32}
+SIZES = {
+    "csm": {
+        **SMALL, **NARROW, "text_vocab_size": 64, "pad_token_id": 1,
+        "depth_decoder_config": {**SMALL, **NARROW, "backbone_hidden_size": 32},
+    },
+    "vits": {**SMALL, "ffn_dim": 32, "flow_size": 32, "upsample_initial_channel": 64},
+    "bark": {"hidden_size": 32, "num_layers": 1, "num_heads": 2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_others_speak_to_one_and_to_many(name):
+    peer = PEERS[name][1](SIZES[name])
+    for streams in (1, 2):
+        waves = peer.say(streams, tokens=12, seconds=0.16)
+        assert len(waves) == streams and all(wave.dim() == 1 and len(wave) for wave in waves)
+        if name != "vits":  # which says itself how long its speech is
+            assert len(waves[0]) == pytest.approx(0.16 * peer.sample_rate, rel=0.25)

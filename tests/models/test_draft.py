@@ -95,7 +95,7 @@ def test_speech_keeps_the_models_durations(make_tts) -> None:
 def test_drafts_that_cannot_propose_are_refused(make_tts) -> None:
     model = painter()
     for draft, words in [
-        (make_tts("codes, delay"), "the draft is a tts; give one that is a image"),
+        (make_tts("codes, delay"), "the draft is of kind tts, and the model of kind image"),
         (painter("delay"), "differs from the model in labels, order or codes"),
         (painter(labels=["zero"]), "differs from the model in labels"),
         (painter(backbone="pixelcnn"), "only the transformer can"),

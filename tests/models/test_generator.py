@@ -16,6 +16,7 @@ RVQ = {**CODEC, "bottleneck": {"kind": "rvq", "codebooks": 2, "codebook_size": 1
 LOOKUP_FREE = {**CODEC, "bottleneck": {"kind": "fsq", "levels": [2, 2, 2], "codebooks": 1}}
 VAE = {**CODEC, "bottleneck": {"kind": "vae"}}
 SCALES = {**CODEC, "bottleneck": {"kind": "scales", "scales": [1, 2, 4], "codebook_size": 11, "code_width": 3}}
+TITOK = {**VQ, "tokens": 5, "width": 16}
 PIXELS = {"kind": "pixels", "side": SIDE, "levels": 2}
 PATCHES = {"kind": "pixels", "side": SIDE, "patch": 2}
 TINY = {"width": 8, "blocks": 1}
@@ -26,6 +27,9 @@ RANDOM, NEXT_SCALE = {"kind": "masked", "choice": "random"}, {"kind": "next_scal
 TRIPLES = {
     "pixels, raster, categorical": (PIXELS, {"kind": "raster"}, CATEGORICAL),
     "pixels, raster, categorical, by PixelCNN": (PIXELS, {"kind": "raster"}, CATEGORICAL, "pixelcnn"),
+    "pixels, raster, categorical, by PixelRNN": (PIXELS, {"kind": "raster"}, CATEGORICAL, "pixelrnn"),
+    "1-D codes, masked, categorical": (TITOK, {"kind": "masked"}, CATEGORICAL),
+    "1-D codes, raster, categorical": (TITOK, {"kind": "raster"}, CATEGORICAL),
     "codes, raster, categorical": (VQ, {"kind": "raster"}, CATEGORICAL),
     "codes, delay, categorical": (RVQ, {"kind": "delay"}, CATEGORICAL),
     "codes, flat, categorical": (RVQ, {"kind": "flat"}, CATEGORICAL),
@@ -143,3 +147,60 @@ def test_what_cannot_be_is_refused() -> None:
         Drawing(solver="euler").check(make("pixels, joint, diffusion"))
     with pytest.raises(UserError, match="did you mean 'zero'"):
         model.label_ids(["zeros"])
+
+
+def make_told(**values) -> Generator:
+    torch.manual_seed(0)
+    sizes = {"width": 16, "layers": 1, "heads": 2, "tokenizer": PATCHES, "order": {"kind": "joint"}, "head": FLOW}
+    model = Generator(make_config(GeneratorConfig, {**sizes, **values}))
+    for weight in model.parameters():
+        if weight.requires_grad and weight.ndim > 1:
+            torch.nn.init.normal_(weight, std=0.3)
+    return model.eval()
+
+
+def test_captions_are_words_whose_number_does_not_matter() -> None:
+    """CAPTIONED: a caption alone, and padded beside a longer one, are the same to the model; order and words count."""
+    model = make_told(captions=True, labels=["cat", "face", "red", "smiling"])
+    words = model.label_ids(["Cat-face", "smiling red cat face"])
+    assert words.tolist() == [[0, 1, 4, 4], [3, 2, 0, 1]]
+    condition = model.condition(words, torch.zeros(2))
+    torch.testing.assert_close(condition[:1], model.condition(words[:1, :2], torch.zeros(1)))
+    assert (condition[0] - condition[1]).abs().max() > 1e-3
+    nothing = torch.full_like(words, model.nothing)
+    empty = model.condition(nothing, torch.zeros(2))
+    torch.testing.assert_close(empty[0], empty[1])
+    loss = model.losses(model.units_of(images(2)), words, generator())
+    loss.backward()
+    assert loss.isfinite() and model.label.word.weight.grad is not None
+    drawn = draw_images(model, words, Drawing(guidance=2.0, steps=2), generator())
+    assert drawn.shape == (2, 1, SIDE, SIDE)
+    with pytest.raises(UserError, match="the word 'faces' is not known; did you mean 'face'"):
+        model.label_ids(["cat faces"])
+    with pytest.raises(UserError, match="has no words; known: cat, face, red, smiling"):
+        model.label_ids(["?"])
+
+
+@pytest.mark.parametrize("order", ["joint", "masked", "raster"])
+def test_a_small_picture_becomes_part_of_the_large_one(order: str) -> None:
+    model = make_told(
+        order={"kind": order, **({"choice": "random"} if order == "masked" else {})}, small=2, labels=["a"]
+    )
+    labels, drawing = torch.zeros(2, dtype=torch.long), Drawing(guidance=2.0, steps=2)
+    small = torch.rand(2, 1, 2, 2, generator=generator())
+    loss = model.losses(model.units_of(images(2)), labels, generator(), small)
+    loss.backward()
+    assert loss.isfinite() and model.small.embed.weight.grad.abs().max() > 0
+    one, other = (draw_images(model, labels, drawing, generator(), picture) for picture in (small, -small))
+    assert (one - other).abs().max() > 1e-3
+    with pytest.raises(UserError, match="name the one that draws them"):
+        draw_images(model, labels, drawing, generator())
+    with pytest.raises(UserError, match="leave out the model that draws them"):
+        draw_images(make_told(labels=["a"]), labels, drawing, generator(), small)
+
+
+def test_small_pictures_need_places() -> None:
+    with pytest.raises(UserError, match="place by place"):
+        make_told(tokenizer=VAE, order=NEXT_SCALE, small=2)
+    with pytest.raises(UserError, match="pixelrnn sees what is above and left in a picture"):
+        make_told(tokenizer=VQ, order={"kind": "masked"}, head=CATEGORICAL, backbone="pixelrnn")

@@ -1,0 +1,129 @@
+"""A grid: generators of one backbone and one budget that differ in unit, order or head, scored on the same data.
+
+A cell is trained, then drawn from and scored; what is done is not done again. A sweep draws from a cell with other
+numbers of steps, without training it anew.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from speechgen.config import Config, load_config
+from speechgen.errors import UserError
+from speechgen.evaluation.grid_score import Score, Test, score_ceiling, score_drawing, score_untrained
+from speechgen.evaluation.logs import read_json, write_json
+from speechgen.evaluation.variants import Variant, check_budgets, check_name, read_variant, train_variant
+from speechgen.models.draw import Drawing
+from speechgen.models.load import fingerprint, load
+
+CELL = "cell.json"  # in a cell's folder: its scores, and what they were made with
+
+
+class Points(Config):
+    """Numbers of steps of the head, or of the order, that a cell is drawn from with."""
+
+    steps: list[int] = []
+    order_steps: list[int] = []
+
+
+class GridConfig(Config):
+    """``base``: the experiment that all cells are made from, relative to where the verb runs; ``set``: overrides for
+    all of them. ``cells``: by name, the overrides that make each one. ``sweeps``: by cell, how else it is drawn from.
+    ``each``: items of each label that are drawn and scored. ``questions``: what stands beside what in the report, by
+    cells or, of a sweep, ``cell steps=4``."""
+
+    kind: Literal["image"] = "image"
+    base: Path
+    set: list[str] = []
+    cells: dict[str, list[str]] = Field(min_length=1)
+    each: int = Field(100, ge=2)
+    guidance: float = 1.0
+    sweeps: dict[str, Points] = {}
+    questions: dict[str, list[str]] = {}
+
+    @field_validator("cells")
+    @classmethod
+    def _check(cls, cells: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name in cells:
+            check_name(name)
+        return cells
+
+
+def read_grid(path: Path, overrides: list[str]) -> tuple[GridConfig, list[Variant]]:
+    """A grid's config and its cells; ``overrides`` (``a.b=c``) hold for all of them.
+
+    Raises UserError for mistakes in it or in a cell, for cells whose budgets or backbones differ, and for sweeps and
+    questions of cells that there are none of.
+    """
+    config = load_config(GridConfig, path)
+    cells = [
+        read_variant(path, name, config.kind, config.base, [*config.set, *own, *overrides], own)
+        for name, own in config.cells.items()
+    ]
+    check_budgets(path, cells, lambda task: (task.batch, task.unknown))
+    for cell in cells[1:]:
+        for key in ("backbone", "width", "layers", "heads"):
+            mine, first = (getattr(one.experiment.model, key) for one in (cell, cells[0]))
+            if mine != first:
+                raise UserError(f"{path}: cell {cell.name} has model.{key}={mine}, but {cells[0].name} has {first}")
+    rows = {*config.cells, *(f"{name} {point}" for name, points in config.sweeps.items() for point in named(points))}
+    for where, asked in {"sweeps": config.sweeps, **config.questions}.items():
+        for name in asked:
+            if name not in (config.cells if where == "sweeps" else rows):
+                raise UserError(f"{path}: {where}: there is no cell {name!r}; known: {', '.join(sorted(rows))}")
+    return config, cells
+
+
+def named(points: Points) -> dict[str, dict[str, int]]:
+    """The points of a sweep by name: ``steps=4`` is {"steps": 4}."""
+    return {f"{key}={value}": {key: value} for key, values in points.model_dump().items() for value in values}
+
+
+def run_grid(
+    config: GridConfig,
+    cells: list[Variant],
+    out: Path,
+    test: Test,
+    device: str | None = None,
+    on_cell: Callable[[str], None] = lambda name: None,
+) -> dict:
+    """Train and score all cells below ``out``; the report: scores of cells, of sweeps and of tokenizers."""
+    report: dict = {"cells": {}, "sweeps": {}, "ceilings": {"test data": vars(test.ceiling())}}
+    for cell in cells:
+        on_cell(cell.name)
+        train_variant(cell, out / cell.name, device)
+        scores = _score(config, cell, out / cell.name, test)
+        report["cells"][cell.name] = scores["cell"]
+        report["sweeps"] |= {f"{cell.name} {point}": score for point, score in scores["sweep"].items()}
+        report["ceilings"].setdefault(scores["tokenizer"], scores["ceiling"])
+    return report
+
+
+def _score(config: GridConfig, cell: Variant, exp: Path, test: Test) -> dict:
+    """Scores of a trained cell, from its folder where they were made from the same weights in the same way."""
+    model, experiment = load(exp), cell.experiment
+    points = named(config.sweeps.get(cell.name, Points()))
+    made_with = {
+        "weights": fingerprint(model),
+        "test": test.fingerprint,
+        "each": config.each,
+        "guidance": config.guidance,
+    }
+    found = read_json(exp / CELL) if (exp / CELL).exists() else {}
+    if found.get("made_with") != made_with:
+        tokenizer = experiment.tokenizer.name if experiment.tokenizer else model.config.tokenizer.kind
+        found = {"made_with": made_with, "sweep": {}, "tokenizer": tokenizer}
+        plain = Drawing(guidance=config.guidance)
+        score: Score = score_drawing(model, plain, config.each, test, likelihood=True)
+        untrained = score_untrained(model, plain, config.each, test)
+        found["cell"] = {**vars(score), "untrained": vars(untrained)}
+        found["ceiling"] = vars(score_ceiling(model, test))
+        write_json(exp / CELL, found)
+    for name, changed in points.items():
+        if name not in found["sweep"]:
+            drawing = Drawing(guidance=config.guidance, **changed)
+            found["sweep"][name] = vars(score_drawing(model, drawing, config.each, test))
+            write_json(exp / CELL, found)
+    return {**found, "sweep": {name: found["sweep"][name] for name in points}}

@@ -1,0 +1,125 @@
+"""A grid's report: GRID.md with tables of cells, ceilings, sweeps and questions; a picture of quality against time; and
+what each cell draws."""
+
+import os
+from pathlib import Path
+
+import torch
+
+from speechgen.evaluation.charts import COLOURS
+from speechgen.evaluation.grid import GridConfig
+from speechgen.evaluation.images import write_png
+from speechgen.evaluation.logs import write_json, write_text
+from speechgen.evaluation.machine import describe_machine
+from speechgen.evaluation.results import page, short_path, table
+from speechgen.evaluation.variants import Variant
+from speechgen.models.draw import Drawing, draw_images
+from speechgen.models.load import load
+from speechgen.training.facts import read_facts
+from speechgen.training.images import sheet
+
+PICTURE, SHEET, REPORT = "grid.png", "samples.png", "grid.json"
+MARKERS = {"raster": "o", "flat": "o", "delay": "<", "masked": "s", "next_scale": "^", "joint": "D"}
+SHOWN = 10  # items of a cell on the sheet, one of each of the first labels
+HEADER = ["Frechet distance", "read correctly, %", "variety, %", "ms per item"]
+
+
+def write_grid(path: Path, config: GridConfig, cells: list[Variant], out: Path, report: dict, test: Path) -> None:
+    """Write GRID.md at ``path``, and grid.json, grid.png and samples.png into ``out``."""
+    write_json(out / REPORT, report)
+    draw_grid(out / PICTURE, cells, report)
+    draw_samples(out / SHEET, config, cells, out)
+    training, task, facts = cells[0].experiment.training, cells[0].experiment.task, read_facts(out / cells[0].name)
+    about = {
+        "budget": f"{training.steps} steps of {task.batch} items for each cell, the same ones, seed {training.seed}",
+        "training data": f"{facts['images']['corpus']}, {facts['images']['count']} items",
+        "test data": f"{short_path(str(test))}, in halves: distances are from the first, the ceiling is the second",
+        "drawn": f"{config.each} items of each label, guidance {config.guidance:g}",
+        "trained on": facts["machine"],
+        "timed on": describe_machine(),
+        "pictures": f"{PICTURE}, {SHEET} (a row for each cell, in the order of the table)",
+    }
+    parts = ["## Cells", _cells(cells, out, report), "## Ceilings", _ceilings(report)]
+    if report["sweeps"]:
+        parts += ["## Sweeps", table(["cell", *HEADER], [_row(name, s) for name, s in report["sweeps"].items()])]
+    rows = {**report["cells"], **report["sweeps"]}
+    for question, names in config.questions.items():
+        parts += [f"## {question}", table(["cell", *HEADER], [_row(name, rows[name]) for name in names])]
+    notes = [
+        "A classifier trained apart reads the items and lends its features to the Frechet distance. Variety is the "
+        "spread of features within a label, in percent of that of test data: 0 means that all items of a label are "
+        "alike. Bits are those of a held-out item's units, where a cell says a likelihood; between tokenizers they do "
+        "not compare. Untrained: the same model before its first step.",
+    ]
+    write_text(path, page("Grid", "speechgen grid", about, parts, notes))
+
+
+def _cells(cells: list[Variant], out: Path, report: dict) -> str:
+    header = ["cell", "unit", "order", "head", "parameters, M", "minutes", *HEADER, "bits", "untrained"]
+    rows = []
+    for cell in cells:
+        score, model = report["cells"][cell.name], load(out / cell.name)
+        own = sum(p.numel() for name, p in model.named_parameters() if not name.startswith("tokenizer."))
+        unit = cell.experiment.tokenizer.name if cell.experiment.tokenizer else model.config.tokenizer.kind
+        name, *scores = _row(cell.name, score)
+        minutes = read_facts(out / cell.name)["seconds"] / 60
+        untrained = f"{score['untrained']['frechet']:.1f}, {100 * score['untrained']['accuracy']:.0f} %"
+        bits = "-" if score["bits"] is None else f"{score['bits']:.1f}"
+        triple = [unit, model.config.order.kind, model.config.head.kind]
+        rows.append([name, *triple, f"{own / 1e6:.2f}", f"{minutes:.1f}", *scores, bits, untrained])
+    return table(header, rows)
+
+
+def _ceilings(report: dict) -> str:
+    rows = [
+        _row(name if name == "test data" else f"test data through {name}", score)
+        for name, score in report["ceilings"].items()
+    ]
+    return table(["what no cell can exceed", *HEADER], rows)
+
+
+def _row(name: str, score: dict) -> list[str]:
+    milliseconds = "-" if score["milliseconds"] is None else f"{score['milliseconds']:.2f}"
+    parts = (f"{score['frechet']:.2f}", f"{100 * score['accuracy']:.1f}", f"{100 * score['variety']:.0f}")
+    return [name, *parts, milliseconds]
+
+
+def draw_grid(path: Path, cells: list[Variant], report: dict) -> None:
+    """A PNG: Frechet distance against time per item; a colour for each head, a marker for each order, a line for each
+    sweep, a dashed line for each tokenizer's ceiling."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5.2), layout="constrained", dpi=110)
+    axes = figure.subplots()
+    heads = list(dict.fromkeys(cell.experiment.model.head.kind for cell in cells))
+    for cell in cells:
+        model, score = cell.experiment.model, report["cells"][cell.name]
+        colour = COLOURS[heads.index(model.head.kind) % len(COLOURS)]
+        swept = [s for name, s in report["sweeps"].items() if name.split()[0] == cell.name]
+        points = sorted(((s["milliseconds"], s["frechet"]) for s in swept), key=lambda point: point[0])
+        if points:
+            axes.plot(*zip(*points), "-", color=colour, alpha=0.5, marker=".", linewidth=1.1)
+        at = (score["milliseconds"], score["frechet"])
+        axes.plot(*at, MARKERS[model.order.kind], color=colour, markersize=7)
+        axes.annotate(cell.name, at, (5, 3), textcoords="offset points", fontsize=7)
+    for name, score in report["ceilings"].items():
+        axes.axhline(score["frechet"], color="#888888", linestyle="--", linewidth=0.8)
+        axes.annotate(
+            name, (1, score["frechet"]), xycoords=("axes fraction", "data"), fontsize=6.5, ha="right", va="bottom"
+        )
+    axes.set(xscale="log", yscale="log", xlabel="ms per item", ylabel="Frechet distance (lower is better)")
+    axes.grid(alpha=0.25, linewidth=0.6)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    figure.savefig(partial, format="png")
+    os.replace(partial, path)
+
+
+def draw_samples(path: Path, config: GridConfig, cells: list[Variant], out: Path) -> None:
+    """A PNG with a row of items for each cell, from the same seed."""
+    rows = []
+    for cell in cells:
+        model = load(out / cell.name)
+        labels = torch.arange(SHOWN) % len(model.config.labels)
+        generator = torch.Generator().manual_seed(1)
+        rows.append(draw_images(model, labels, Drawing(guidance=config.guidance), generator))
+    write_png(path, sheet(torch.cat(rows), SHOWN))
