@@ -24,8 +24,8 @@ also -- speechgen dump images data/dev dump/dev --side "$side"
 also -- speechgen dump images data/test dump/test --side "$side"
 
 step 3 parts "dump/ -> $expdir/: the classifier that judges, and the tokenizers" \
-  from conf/classifier.yaml conf/tokenizer dump to "$expdir/classifier/checkpoints" "$expdir/tokenizer" -- \
-  "${launch[@]}" speechgen train conf/classifier.yaml --exp "$expdir/classifier" "${part_overrides[@]/#/--set=}"
+  from conf/scorer conf/tokenizer dump to "$expdir/classifier/checkpoints" "$expdir/tokenizer" -- \
+  "${launch[@]}" speechgen train conf/scorer/classifier.yaml --exp "$expdir/classifier" "${part_overrides[@]/#/--set=}"
 for tokenizer in conf/tokenizer/*.yaml; do
   also -- "${launch[@]}" speechgen train "$tokenizer" --exp "$expdir/tokenizer/$(basename "$tokenizer" .yaml)" \
     "${part_overrides[@]/#/--set=}"

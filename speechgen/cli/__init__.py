@@ -23,10 +23,12 @@ from speechgen.cli import (
     pack,
     say,
     serve,
+    sound,
     systems,
     toy,
     train,
     tts,
+    video,
     voice,
     watermark,
     wavenet,
@@ -48,7 +50,7 @@ codec.app.command("eval")(codec_eval.evaluate)
 codec.app.command()(codec_tools.fit_entropy)
 codec.app.command()(codec_tools.export)
 codec.app.command()(codec_ablate.ablate)
-for family in (data, dump, codec, listener, tts, wavenet, image, voice, watermark, bench, toy):
+for family in (data, dump, codec, listener, tts, wavenet, image, sound, video, voice, watermark, bench, toy):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 
 # What a full disk, a read-only folder or a used-up quota look like: the user's to solve, not a fault of the program.

@@ -1,6 +1,7 @@
 """``speechgen demo``: the app in the browser."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,10 @@ def demo(
     wavenet: Annotated[
         str | None, typer.Option(help="WaveNet of a third tab: a shipped name, a model folder or a run.")
     ] = None,
+    play: Annotated[
+        list[Path] | None,
+        typer.Option(help="Generator of images, sounds or clips to watch, or a folder of them; again."),
+    ] = None,
 ) -> None:
     """Clone voices and hear codecs in the browser, on this machine; stop it with Ctrl-C.
 
@@ -33,6 +38,7 @@ def demo(
     from speechgen.serving.comparison import Comparer
     from speechgen.serving.limits import Limits
     from speechgen.serving.live import LiveSounds
+    from speechgen.serving.play import Watcher, find_generators
     from speechgen.serving.synthesiser import Synthesiser
     from speechgen.serving.wavenet_tab import Player, shipped_wavenet
 
@@ -43,10 +49,14 @@ def demo(
     limits = Limits()
     synthesiser = Synthesiser.load(model, precision)
     compared = load_codec(codec) if codec else synthesiser.codec
+    watched = find_generators(play or [])
     played, sounds = wavenet or shipped_wavenet(), LiveSounds()
     with private_folder() as folder:
         cloner = Cloner(synthesiser, folder, limits)
         comparer = Comparer(compared, model_name(codec or synthesiser.tts.config.codec), folder, limits)
         player = Player(load_wavenet(played), model_name(played), folder, sounds) if played else None
         typer.echo(f"http://{host}:{port} (Ctrl-C stops it)")
-        launch(build_app(cloner, comparer, player), host, port, limits.file_megabytes, wait=True, sounds=sounds)
+        watcher = Watcher(watched, folder) if watched else None
+        launch(
+            build_app(cloner, comparer, player, watcher), host, port, limits.file_megabytes, wait=True, sounds=sounds
+        )

@@ -56,6 +56,48 @@ def audio(
 
 
 @app.command()
+def sounds(
+    dump: Annotated[Path, typer.Argument(help="Folder that 'speechgen dump audio' wrote.")],
+    out_dir: Annotated[Path, typer.Argument(help="Folder of the dump; appears when complete.")],
+    codec: Annotated[str, typer.Option(help="Codec: a shipped name, a model folder or a run.")] = "speech-16k",
+    seconds: Annotated[float, typer.Option(min=0.1, max=60, help="Length that all are brought to.")] = 1.0,
+    label: Annotated[str, typer.Option(help="What a sound is called: text, or a label such as speaker.")] = "text",
+) -> None:
+    """Write sounds of one length as a codec's latents, with a label each, for generators of sounds.
+
+    Example: speechgen dump sounds dump/train dump/train.sounds --codec speech-16k --seconds 1
+    """
+    from speechgen.cli.progress import progress_bar
+    from speechgen.data.shards import read_shards
+    from speechgen.models.dump_sounds import dump_sounds
+    from speechgen.models.load import load
+
+    examples = read_shards(dump)
+    with progress_bar(f"dump {dump}", len(examples)) as advance:
+        dumped = dump_sounds(load(codec), examples, seconds, label, advance)
+    dumped.write(out_dir)
+    typer.echo(f"{out_dir}: {len(dumped)} sounds of {dumped.latents.shape[1]} frames, {len(dumped.names)} labels")
+
+
+@app.command()
+def clips(
+    data_dir: Annotated[Path, typer.Argument(help="Folder of clips that 'speechgen video prepare' wrote.")],
+    out_dir: Annotated[Path, typer.Argument(help="Folder of the dump; appears when complete.")],
+    side: Annotated[int, typer.Option(min=1, max=1024, help="Pixels of each side.")] = 32,
+    channels: Annotated[int, typer.Option(min=1, max=3, help="1: grey, 3: colours.")] = 1,
+) -> None:
+    """Bring the frames of clips to one size and to grey or colours.
+
+    Example: speechgen dump clips data/train dump/train --side 32
+    """
+    from speechgen.data.clips import Clips
+
+    dumped = Clips.read(data_dir).resized(side, channels)
+    dumped.write(out_dir)
+    typer.echo(f"{out_dir}: {len(dumped)} clips of {dumped.size} pixels")
+
+
+@app.command()
 def images(
     data_dir: Annotated[Path, typer.Argument(help="Folder of images that 'speechgen image prepare' wrote.")],
     out_dir: Annotated[Path, typer.Argument(help="Folder of the dump; appears when complete.")],

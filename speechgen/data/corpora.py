@@ -59,12 +59,16 @@ def kerstin(corpus: Path) -> Splits:
 
 def fsdd(corpus: Path) -> Splits:
     """English digits by six speakers; test is takes 0-4 of each digit, and dev takes 5-7."""
-    utterances = _read(corpus, "train", "en")
+
+    def adapt(utterance: Utterance) -> Utterance:
+        return replace(utterance, id=f"fsdd-{utterance.id}", speaker=f"fsdd-{utterance.speaker}")
+
+    utterances = [adapt(u) for u in _read(corpus, "train", "en")]
     in_dev = [int(u.id.rsplit("-", 1)[1]) <= 7 for u in utterances]
     return {
         "train": [u for u, dev in zip(utterances, in_dev) if not dev],
         "dev": [u for u, dev in zip(utterances, in_dev) if dev],
-        "test": _read(corpus, "test", "en"),
+        "test": [adapt(u) for u in _read(corpus, "test", "en")],
     }
 
 

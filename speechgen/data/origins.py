@@ -18,6 +18,8 @@ ORIGINS = {
     "kathleen": Origin("CC0-1.0", "https://github.com/rhasspy/dataset-voice-kathleen"),
     "kerstin": Origin("CC0-1.0", "https://github.com/rhasspy/dataset-voice-kerstin"),
     "meatbass": Origin("CC0-1.0", "https://github.com/sfzinstruments/karoryfer.meatbass"),
+    "esc10": Origin("CC-BY-3.0", "https://github.com/karolpiczak/ESC-50"),
+    "fsdd": Origin("CC-BY-SA-4.0", "https://github.com/Jakobovski/free-spoken-digit-dataset"),
     "mini": Origin("synthetic speech by espeak-ng"),
 }
 

@@ -14,9 +14,10 @@ from speechgen.config import Config
 from speechgen.data.origins import ORIGINS
 from speechgen.evaluation.facts import FACTS, run_facts
 from speechgen.evaluation.images import images_table
+from speechgen.evaluation.judged import judged_table
 from speechgen.evaluation.results import percent, systems_table, table, with_interval
 from speechgen.evaluation.wavenet_results import bits_table, vocoder_table
-from speechgen.models.classifier import ImageClassifierConfig
+from speechgen.models.classifier import ImageClassifierConfig, SoundClassifierConfig, VideoClassifierConfig
 from speechgen.models.clip import ClipConfig
 from speechgen.models.generator import GeneratorConfig
 from speechgen.models.listener import ListenerConfig
@@ -25,6 +26,7 @@ from speechgen.models.tts import TTSConfig
 from speechgen.models.wavenet import WaveNetConfig
 from speechgen.tokenizers.codec import CodecConfig
 from speechgen.tokenizers.images import ImageCodecConfig
+from speechgen.tokenizers.videos import VideoCodecConfig
 from speechgen.training.facts import read_facts
 
 MEGA = 1e6
@@ -95,9 +97,7 @@ def describe(config: Config) -> str:
             about = f"told {' and '.join(told)}" if told else "told nothing"
             return f"A WaveNet for {config.sample_rate} Hz: {size}, {about}."
         case GeneratorConfig():
-            triple = f"unit: {config.tokenizer.kind}, order: {config.order.kind}, head: {config.head.kind}"
-            side = config.tokenizer.side
-            return f"A generator of images of {side} x {side} pixels and {len(config.labels)} labels ({triple})."
+            return _generator(config)
         case ImageCodecConfig():
             return f"A codec for images of {config.side} x {config.side} pixels ({config.bottleneck.kind.upper()})."
         case OneShotConfig():
@@ -108,14 +108,37 @@ def describe(config: Config) -> str:
             )
         case ImageClassifierConfig():
             return f"A classifier of images of {config.side} x {config.side} pixels: {len(config.labels)} labels."
+        case VideoCodecConfig():
+            size = f"{config.frames} frames of {config.side} x {config.side} pixels"
+            return f"A codec for clips of {size} ({config.bottleneck.kind.upper()})."
+        case VideoClassifierConfig():
+            return f"A classifier of clips of {config.frames} frames: {len(config.labels)} labels."
+        case SoundClassifierConfig():
+            return f"A classifier of sounds of {config.seconds:g} s: {len(config.labels)} labels."
     raise TypeError(f"not a model config: {config!r}")
+
+
+def _generator(config: GeneratorConfig) -> str:
+    """One sentence on a generator of images, clips or sounds."""
+    units = config.tokenizer
+    if config.kind == "sound":
+        seconds = (units.frames * units.codec.hop) / units.codec.sample_rate
+        unit, what = units.unit, f"sounds of {seconds:.1f} s"
+    else:
+        frames = f"{units.frames} frames of " if config.kind == "video" else ""
+        unit, what = units.kind, f"{'clips' if frames else 'images'} of {frames}{units.side} x {units.side} pixels"
+    triple = f"unit: {unit}, order: {config.order.kind}, head: {config.head.kind}"
+    return f"A generator of {what} and {len(config.labels)} labels ({triple})."
 
 
 def usage(name: str, config: Config) -> str:
     """Lines of Python that use the model."""
     lines = {
         "codec": "tokens = model.encode(wave)  # (B, 1, samples) -> codes (B, K, frames)\nagain = model.decode(tokens)",
-        "image": _image_usage(config),
+        **dict.fromkeys(("image", "sound", "video"), _image_usage(config)),
+        "video-codec": "tokens = model.encode(clips)  # (B, C, T, side, side) in [-1, 1]\nagain = model.decode(tokens)",
+        "video-classifier": "logits = model(clips)  # (B, C, T, side, side) in [-1, 1] -> (B, labels)",
+        "sound-classifier": "logits = model(waves)  # (B, 1, samples) -> (B, labels)",
         "image-codec": "tokens = model.encode(images)  # (B, C, side, side) in [-1, 1]\nagain = model.decode(tokens)",
         "image-clip": 'scores = model.scores(images, ["a caption"])  # (B, captions)',
         "image-classifier": "logits = model(images)  # (B, C, side, side) in [-1, 1] -> (B, labels)",
@@ -137,10 +160,10 @@ def _wavenet_usage(config: Config) -> str:
 
 
 def _image_usage(config: Config) -> str:
-    if config.kind != "image" and not isinstance(config, OneShotConfig):
+    if config.kind not in ("image", "sound", "video") and not isinstance(config, OneShotConfig):
         return ""
     call = f"draw_images(model, model.label_ids({config.labels[:1]!r}), Drawing(), torch.Generator())"
-    return f"import torch\nfrom speechgen.models.draw import Drawing, draw_images\n\nimages = {call}"
+    return f"import torch\nfrom speechgen.models.draw import Drawing, draw_images\n\n{config.kind}s = {call}"
 
 
 def data_table(corpora: list[dict]) -> str:
@@ -165,6 +188,8 @@ def data_table(corpora: list[dict]) -> str:
 def scores(report: dict) -> str:
     """The main figures of a report of a codec, a WaveNet, a listener or a voice."""
     facts = f"On {Path(report['source']).name}"
+    if "judged" in report:
+        return f"{facts}:\n\n{judged_table(report)}"
     if "images" in report:
         return f"{facts}:\n\n{images_table(report)}"
     if "bits" in report:

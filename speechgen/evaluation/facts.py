@@ -49,8 +49,9 @@ def in_words(facts: dict) -> dict[str, str]:
         hours = ", ".join(f"{corpus['name'] or 'other recordings'} {corpus['hours']:.2f} h" for corpus in corpora)
         counts = (sum(corpus[key] for corpus in corpora) for key in ("utterances", "speakers"))
         words["training data"] = "{}; {} utterances, {} speakers".format(hours, *counts)
-    if images := facts.get("images"):
-        words["training data"] = f"{images['corpus']}, {images['count']} images of {images['labels']} labels"
+    for what in ("images", "clips", "sounds"):
+        if told := facts.get(what):
+            words["training data"] = f"{told['corpus']}, {told['count']} {what} of {told['labels']} labels"
     kept = f", the weights after {facts['best_step']} kept" if "best_step" in facts else ""
     words["steps"] = f"{facts['step']} of {facts['steps']}{kept}"
     words["training time"] = f"{facts['seconds'] / 3600:.2f} h"

@@ -4,7 +4,6 @@ The two are alike in units and order; the draft has a narrower or shallower back
 """
 
 from collections.abc import Iterator, Sequence
-from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +69,7 @@ def draw_images_with_draft(
     for label in labels.split(1):
         rows = torch.cat([label, torch.full_like(label, model.nothing)]) if guided else label
         target, small = (_painter(one, rows, drawing) for one in (model, draft))
-        walk = Walk(model.order, target.embed, limit=prod(model.tokenizer.sides))
+        walk = Walk(model.order, target.embed, limit=model.units)
         frames = speculate(walk, target, small, ahead=ahead, guided=guided, generator=generator, tally=tally)
         units.append(torch.stack([frame.values for frame in frames], dim=2))
     return model.images_of(torch.cat(units)), tally

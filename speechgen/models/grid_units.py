@@ -1,4 +1,7 @@
-"""What stands between images and a generator's backbone: the tokenizer, the order of its units, and their scaling."""
+"""What stands between a signal and a generator's backbone: the tokenizer, the order of its units, and their scaling.
+
+A signal is an image, a clip or a sound; only the tokenizer knows which.
+"""
 
 from math import prod
 
@@ -11,23 +14,27 @@ from speechgen.heads.base import HeadConfig
 from speechgen.orders.base import FROM_THE_LEFT, OrderConfig, build_order, check_triple
 from speechgen.orders.next_scale import enlarged, pyramid
 from speechgen.tokenizers.base import Tokens
-from speechgen.tokenizers.images import ImageCodec, ImageTokenizerConfig, build_image_tokenizer
+from speechgen.tokenizers.grids import GridTokenizerConfig, build_grid_tokenizer
+from speechgen.tokenizers.images import ImageCodec
 from speechgen.tokenizers.pixels import Pixels
 
 
 class GridUnits(nn.Module):
-    """Units of images in an order. The tokenizer is part of the model and does not learn with it."""
+    """Units of signals in an order. The tokenizer is part of the model and does not learn with it."""
 
-    def __init__(self, tokenizer: ImageTokenizerConfig, order: OrderConfig, head: HeadConfig) -> None:
+    def __init__(self, tokenizer: GridTokenizerConfig, order: OrderConfig, head: HeadConfig) -> None:
         """Raises UserError for a unit, an order and a head that cannot work together."""
         super().__init__()
         self.order_config = order
-        self.tokenizer = build_image_tokenizer(tokenizer).requires_grad_(False)
+        self.tokenizer = build_grid_tokenizer(tokenizer).requires_grad_(False)
         books, self.unit_width = self.tokenizer.codebooks, self.tokenizer.unit_width
         check_triple(books, order, head, tokenizer.bottleneck.scales if self.tokenizer.scaled else ())
-        if order.kind == "next_scale" and (order.scales[-1],) * 2 != self.tokenizer.sides:
-            raise UserError(f"order.scales end at {order.scales[-1]}; the units' grid has {self.tokenizer.sides}")
-        self.order = build_order(order, books, self.tokenizer.codebook_size)
+        sides = self.tokenizer.sides
+        if order.kind == "next_scale" and len(sides) != 2:
+            raise UserError("order: next_scale enlarges pictures, of clips and sounds it knows none; use order: masked")
+        if order.kind == "next_scale" and order.scales[-1] != sides[0]:
+            raise UserError(f"order.scales end at {order.scales[-1]}; the grid's side is {sides[0]}")
+        self.order = build_order(order, books, self.tokenizer.codebook_size, sides)
         self.register_buffer("mean", torch.zeros(0 if books else self.unit_width, 1))
         self.register_buffer("deviation", torch.ones(0 if books else self.unit_width, 1))
 
@@ -36,12 +43,18 @@ class GridUnits(nn.Module):
         """How many positions the backbone sees."""
         if self.order_config.kind == "next_scale":
             return self.order.length
-        units = prod(self.tokenizer.sides)
-        return self.order.steps(units) if self.order_config.kind in FROM_THE_LEFT else units
+        if self.order_config.kind == "frames":
+            return 2 * self.units
+        return self.order.steps(self.units) if self.order_config.kind in FROM_THE_LEFT else self.units
+
+    @property
+    def units(self) -> int:
+        """How many units a signal has."""
+        return prod(self.tokenizer.sides)
 
     @torch.no_grad()
     def units_of(self, images: Tensor) -> Tensor:
-        """Images (B, C, side, side) to codes (B, K, S) or latents (B, D, S) as the tokenizer makes them."""
+        """Signals such as images (B, C, side, side) to codes (B, K, S) or latents (B, D, S) of the tokenizer."""
         values = self.tokenizer.encode(images).values
         if self.order_config.kind == "next_scale" and not self.tokenizer.codebooks:
             return self.order.join(pyramid(values, self.order.scales))
@@ -49,7 +62,8 @@ class GridUnits(nn.Module):
 
     @torch.no_grad()
     def images_of(self, units: Tensor) -> Tensor:
-        """Units (B, K | D, S) to images in [-1, 1]."""
+        """Units (B, K | D, S) to images, clips or waveforms in [-1, 1]; codes of -1, not known yet, count as 0."""
+        units = units.clamp(min=0) if self.tokenizer.codebooks else units
         if self.tokenizer.scaled:
             return self.tokenizer.decode(Tokens(units, "discrete")).clamp(-1, 1)
         if self.order_config.kind == "next_scale":

@@ -11,7 +11,14 @@ from torch import nn
 
 from speechgen.config import Config, make_config, save_config
 from speechgen.errors import UserError, nearest
-from speechgen.models.classifier import ImageClassifier, ImageClassifierConfig
+from speechgen.models.classifier import (
+    ImageClassifier,
+    ImageClassifierConfig,
+    SoundClassifier,
+    SoundClassifierConfig,
+    VideoClassifier,
+    VideoClassifierConfig,
+)
 from speechgen.models.clip import Clip, ClipConfig
 from speechgen.models.gan import ImageGAN, ImageGANConfig
 from speechgen.models.generator import Generator, GeneratorConfig
@@ -25,20 +32,24 @@ from speechgen.tokenizers.codec import CodecConfig, build_codec
 from speechgen.tokenizers.entropy import FILE, EntropyModel
 from speechgen.tokenizers.foreign import load_foreign
 from speechgen.tokenizers.images import ImageCodec, ImageCodecConfig
+from speechgen.tokenizers.videos import VideoCodec, VideoCodecConfig
 from speechgen.training.checkpoint import load_weights, weights_of_run
 
 WEIGHTS = "model.safetensors"  # of a larger model the first part; model-2.safetensors and so on hold the rest
 PART_BYTES = 20_000_000
-IMAGES = {
-    "image": (GeneratorConfig, Generator),
+GRIDS = {
+    **dict.fromkeys(("image", "sound", "video"), (GeneratorConfig, Generator)),
     "image-codec": (ImageCodecConfig, ImageCodec),
     "image-classifier": (ImageClassifierConfig, ImageClassifier),
     "image-clip": (ClipConfig, Clip),
     "image-vae": (ImageVAEConfig, ImageVAE),
     "image-gan": (ImageGANConfig, ImageGAN),
     "image-flow": (ImageFlowConfig, ImageFlow),
+    "video-codec": (VideoCodecConfig, VideoCodec),
+    "video-classifier": (VideoClassifierConfig, VideoClassifier),
+    "sound-classifier": (SoundClassifierConfig, SoundClassifier),
 }
-KINDS = ("codec", "listener", "tts", "wavenet", *IMAGES)
+KINDS = ("codec", "listener", "tts", "wavenet", *GRIDS)
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 
 
@@ -105,8 +116,8 @@ def build(values: dict, name: str) -> nn.Module:
             return TokenTTS(make_config(TTSConfig, values, name))
         case "wavenet":
             return build_wavenet(make_config(WaveNetConfig, values, name))
-        case kind if kind in IMAGES:
-            config, module = IMAGES[kind]
+        case kind if kind in GRIDS:
+            config, module = GRIDS[kind]
             return module(make_config(config, values, name))
         case _:
             raise UserError(f"{name}: kind: {kind}{nearest(str(kind), KINDS)}")

@@ -44,6 +44,25 @@ def _captioned(name: str, config: str, tokenizer: str, unit: str, order: str, he
     )  # fmt: skip
 
 
+def _sound(name: str, config: str, unit: str, order: str, head: str) -> System:
+    recipe = "egs/fsdd/sound"
+    return System(
+        name, unit, order, head, f"{recipe}/conf/{config}.yaml",
+        f"{recipe}/run.sh --corpus FSDD --config conf/{config}.yaml --stop_stage train",
+        f"speechgen sound generate {recipe}/exp/{config} --label seven --count 3 -o {config}.wav",
+    )  # fmt: skip
+
+
+def _video(name: str, config: str, tokenizer: str, unit: str, order: str, head: str) -> System:
+    recipe = "egs/moving_mnist/video"
+    chosen = f"--config conf/{config}.yaml --tokenizer {tokenizer}" + (" --side 16" if tokenizer == "none" else "")
+    return System(
+        name, unit, order, head, f"{recipe}/conf/{config}.yaml",
+        f"{recipe}/run.sh --corpus MNIST {chosen} --stop_stage train",
+        f"speechgen video generate {recipe}/exp/{config} --label 3 --count 4 -o {config}.gif",
+    )  # fmt: skip
+
+
 SYSTEMS = (
     System(
         "WaveNet", "mu-law samples", "raster", "categorical", "egs/mini/wavenet/conf/wavenet.yaml",
@@ -73,10 +92,29 @@ SYSTEMS = (
     _image("energy head (SLED)", "sled", "vae", "continuous latents", "raster", "energy"),
     _image("MSE on latents (why it fails)", "mse", "vae", "continuous latents", "raster", "mse"),
     _image("DDPM", "ddpm", "none", "pixels", "joint", "diffusion"),
-    _captioned("text-conditioned DDPM", "ddpm", "none", "pixels", "joint", "diffusion"),
+    _captioned("text-conditioned DDPM", "image", "none", "pixels", "joint", "diffusion"),
     _image("Imagen (cascade)", "imagen", "none", "pixels, small to large", "joint", "diffusion", small=True),
     _image("latent diffusion", "latent-diffusion", "vae", "continuous latents", "joint", "diffusion"),
     _image("latent flow matching", "image", "vae", "continuous latents", "joint", "flow"),
+    _sound("text-to-audio by latent flow", "sound", "continuous latents", "joint", "flow"),
+    _sound("latent language model", "lm", "continuous latents", "raster", "flow"),
+    _sound("SLED (speech)", "sled", "continuous latents", "raster", "energy"),
+    _sound("MAR on sound", "mar", "continuous latents", "masked", "diffusion"),
+    _sound("NAR with predicted length", "nar", "continuous latents", "masked", "flow"),
+    _sound("VALL-E", "valle", "RVQ codes", "levels", "categorical"),
+    _sound("MAGNeT", "magnet", "RVQ codes", "levels", "categorical"),
+    _sound("MusicGen", "musicgen", "RVQ codes", "delay", "categorical"),
+    _sound("MaskGIT on sound", "maskgit", "RVQ codes", "masked", "categorical"),
+    System(
+        "speech-to-speech language model", "continuous latents", "raster", "flow", "egs/mini/sound/conf/sound.yaml",
+        "egs/mini/sound/run.sh --stop_stage train",
+        "speechgen sound generate egs/mini/sound/exp/sound --prompt prompt.wav --prompt_seconds 1 -o continued.wav",
+    ),
+    _video("Video Pixel Network", "vpn", "none", "pixel levels", "raster", "categorical"),
+    _video("VideoGPT", "videogpt", "vq", "VQ codes", "raster", "categorical"),
+    _video("MAGVIT-v2", "magvit", "lookup-free", "lookup-free codes", "masked", "categorical"),
+    _video("NOVA", "nova", "vae", "continuous latents", "frames", "diffusion"),
+    _video("latent flow matching of clips", "video", "vae", "continuous latents", "joint", "flow"),
     _image("VAE", "vae", "none", "the whole image", "one shot", "none"),
     _image("GAN", "gan", "none", "the whole image", "one shot", "none"),
     _image("normalizing flow", "flow", "none", "the whole image", "one shot", "none"),

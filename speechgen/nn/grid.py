@@ -9,13 +9,14 @@ from speechgen.nn.convnext import ConvNeXtStack
 from speechgen.nn.convolution import CONVOLUTIONS, TRANSPOSED
 
 KERNEL = 3  # of the blocks: grids are small
+Strides = Sequence[int | tuple[int, ...]]  # one for all dimensions, or one for each
 
 
 class GridEncoder(nn.Module):
     """(B, channels in, *sides) to (B, channels out, *sides / product of the strides)."""
 
     def __init__(
-        self, channels_in: int, width: int, channels_out: int, strides: Sequence[int], blocks: int, dimensions: int = 2
+        self, channels_in: int, width: int, channels_out: int, strides: Strides, blocks: int, dimensions: int = 2
     ) -> None:
         super().__init__()
         convolution = CONVOLUTIONS[dimensions]
@@ -33,7 +34,7 @@ class GridDecoder(nn.Module):
     """The way back: (B, channels in, *sides) to (B, channels out, *sides * product of the strides)."""
 
     def __init__(
-        self, channels_in: int, width: int, channels_out: int, strides: Sequence[int], blocks: int, dimensions: int = 2
+        self, channels_in: int, width: int, channels_out: int, strides: Strides, blocks: int, dimensions: int = 2
     ) -> None:
         super().__init__()
         convolution = CONVOLUTIONS[dimensions]

@@ -7,23 +7,33 @@ from pydantic import Field
 from speechgen.errors import UserError
 from speechgen.heads.base import CONTINUOUS, STEPPED, HeadConfig
 from speechgen.orders.delay import Delay, DelayConfig
+from speechgen.orders.frames import Frames, FramesConfig
 from speechgen.orders.joint import Joint, JointConfig
+from speechgen.orders.levels import Levels, LevelsConfig
 from speechgen.orders.masked import Masked, MaskedConfig
 from speechgen.orders.next_scale import NextScale, NextScaleConfig
 from speechgen.orders.raster import FlatRaster, FlatRasterConfig, Raster, RasterConfig
 
 OrderConfig = Annotated[
-    RasterConfig | FlatRasterConfig | DelayConfig | MaskedConfig | NextScaleConfig | JointConfig,
+    RasterConfig
+    | FlatRasterConfig
+    | DelayConfig
+    | LevelsConfig
+    | MaskedConfig
+    | FramesConfig
+    | NextScaleConfig
+    | JointConfig,
     Field(discriminator="kind"),
 ]
 FROM_THE_LEFT = ("raster", "flat", "delay")  # kinds of order that ``stepwise`` follows
-WHOLE_FRAMES = ("raster", "masked", "next_scale")  # kinds that draw all codes of a position at once
+WHOLE_FRAMES = ("raster", "masked", "frames", "next_scale")  # kinds that draw all codes of a position at once
 
 
 def build_order(
-    config: OrderConfig, codebooks: int = 0, codebook_size: int = 0
-) -> Raster | FlatRaster | Delay | Masked | NextScale | Joint:
+    config: OrderConfig, codebooks: int = 0, codebook_size: int = 0, sides: tuple[int, ...] = ()
+) -> Raster | FlatRaster | Delay | Levels | Masked | Frames | NextScale | Joint:
     """The order a config names, over K = ``codebooks`` of V = ``codebook_size`` codes; 0 means continuous units.
+    ``sides`` of the grid, where the order asks what a frame is.
 
     Raises UserError when the order cannot arrange such units.
     """
@@ -35,8 +45,14 @@ def build_order(
             return FlatRaster(codebooks, codebook_size)
         case DelayConfig():
             return Delay(codebooks, codebook_size, config.delays)
+        case LevelsConfig():
+            return Levels(config, codebooks, codebook_size)
         case MaskedConfig():
             return Masked(config)
+        case FramesConfig():
+            if len(sides) != 3:
+                raise UserError("order: frames goes from frame to frame of a clip; use a tokenizer of videos")
+            return Frames(config, sides[0], sides[1] * sides[2])
         case NextScaleConfig():
             return NextScale(config)
         case JointConfig():
@@ -73,6 +89,8 @@ def check_triple(codebooks: int, order: OrderConfig, head: HeadConfig, scales: t
             f"order: joint turns noise into all units together, which head: {head.kind} cannot; "
             "use head: flow or diffusion"
         )
+    if order.kind == "levels" and head.kind != "categorical":
+        raise UserError(f"order: levels draws one codebook at a time, head: {head.kind} all; use head: categorical")
 
     if scales and (order.kind != "next_scale" or order.scales != scales):
         raise UserError(f"the codes are in scales; use order: {{kind: next_scale, scales: {list(scales)}}}")
@@ -81,6 +99,8 @@ def check_triple(codebooks: int, order: OrderConfig, head: HeadConfig, scales: t
 
 
 def _check_unit(order: OrderConfig, codebooks: int) -> None:
+    if order.kind == "levels" and codebooks < 2:
+        raise UserError("order: levels goes from codebook to codebook, and there are not several; use order: raster")
     if codebooks == 0 and order.kind in ("flat", "delay"):
         raise UserError(f"order: {order.kind} arranges codebooks, but the units are continuous; use order: raster")
     if codebooks > 0 and order.kind == "joint":

@@ -44,7 +44,8 @@ class View:
     ``inputs`` (B, S, K') long or (B, S, D) float: what stands at each position; ``blank`` (B, S) bool: where a learned
     vector stands instead. ``target`` (B, S, K') or (B, S, D): the unit to draw at each position; ``drawn`` (B, S, K' or
     1) bool: where one is drawn. ``visible`` (S, S) bool: which positions (columns) each one (rows) sees, None for all
-    of them. ``time`` (B,): how far noise has become data, where that is so.
+    of them. ``time`` (B,): how far noise has become data, or which level is drawn, where that is so. ``real`` (B, S)
+    bool: which positions count, None for all.
     """
 
     inputs: Tensor
@@ -53,6 +54,7 @@ class View:
     drawn: Tensor
     visible: Tensor | None = None
     time: Tensor | None = None
+    real: Tensor | None = None
 
 
 def view_from_the_left(arranged: Arranged) -> View:

@@ -18,11 +18,13 @@ from speechgen.orders.layout import View
 
 
 class MaskedConfig(Config):
-    """``choice`` of the positions of a step. ``steps`` of generation, at most one for each position."""
+    """``choice`` of the positions of a step. ``steps`` of generation, at most one for each position. ``length``: of
+    sounds, whether all positions are drawn, or as many as the model predicts; the rest is silence."""
 
     kind: Literal["masked"] = "masked"
     choice: Literal["confidence", "random"] = "confidence"
     steps: int = Field(8, ge=1)
+    length: Literal["fixed", "predicted"] = "fixed"
 
 
 class Masked:
@@ -31,15 +33,12 @@ class Masked:
     def __init__(self, config: MaskedConfig) -> None:
         self.config = config
 
-    def view(self, units: Tensor, generator: torch.Generator | None = None) -> View:
-        """Of units (B, K, S) or (B, D, S) the share cos(u pi / 2), u uniform, is hidden, one position at least."""
+    def view(self, units: Tensor, generator: torch.Generator | None = None, lengths: Tensor | None = None) -> View:
+        """Of units (B, K, S) or (B, D, S), of which the first ``lengths`` (B,) are real, a share is hidden."""
         target = units.transpose(1, 2)
-        batch, positions, _ = target.shape
-        share = (torch.rand(batch, generator=generator, device=units.device) * math.pi / 2).cos()
-        hidden = (share * positions).ceil().clamp(min=1)
-        rank = torch.rand(batch, positions, generator=generator, device=units.device).argsort(1).argsort(1)
-        blank = rank < hidden[:, None]
-        return View(target, blank, target, drawn=blank.unsqueeze(-1))
+        blank = hidden_share(*target.shape[:2], generator, units.device, lengths)
+        real = None if lengths is None else _first(lengths, target.shape[1])
+        return View(target, blank, target, drawn=blank.unsqueeze(-1), real=real)
 
     @staticmethod
     def counts(positions: int, steps: int) -> list[int]:
@@ -57,6 +56,27 @@ class Masked:
             counts.append(left - hidden)
             left = hidden
         return counts
+
+
+def hidden_share(
+    rows: int,
+    positions: int,
+    generator: torch.Generator | None = None,
+    device: torch.device | None = None,
+    lengths: Tensor | None = None,
+) -> Tensor:
+    """Of each row's positions, the first ``lengths`` (rows,) or all, the share cos(u pi / 2), u uniform, at random, one
+    at least: (rows, positions) bool."""
+    share = (torch.rand(rows, generator=generator, device=device) * math.pi / 2).cos()
+    score = torch.rand(rows, positions, generator=generator, device=device)
+    if lengths is not None:
+        score = score.masked_fill(~_first(lengths, positions), 2.0)  # comes last
+    many = positions if lengths is None else lengths
+    return score.argsort(1).argsort(1) < (share * many).ceil().clamp(min=1)[:, None]
+
+
+def _first(lengths: Tensor, positions: int) -> Tensor:
+    return torch.arange(positions, device=lengths.device) < lengths[:, None]
 
 
 @dataclass(frozen=True)

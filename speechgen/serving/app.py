@@ -22,6 +22,8 @@ from speechgen.serving.comparison import Comparer
 from speechgen.serving.dub import Dubber
 from speechgen.serving.dub_tab import dub_tab
 from speechgen.serving.live import LiveSounds, ServeLive
+from speechgen.serving.play import Watcher
+from speechgen.serving.play_tab import play_tab
 from speechgen.serving.wavenet_tab import Player, wavenet_tab
 
 LANGUAGES = {"en": "English", "de": "German"}
@@ -49,7 +51,9 @@ def theme() -> gr.themes.Base:
     return gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=sans, font_mono=mono)
 
 
-def build_app(cloner: Cloner, comparer: Comparer, player: Player | None = None) -> gr.Blocks:
+def build_app(
+    cloner: Cloner, comparer: Comparer, player: Player | None = None, watcher: Watcher | None = None
+) -> gr.Blocks:
     """The page with its tabs; build it inside ``private_folder``."""
     with gr.Blocks(title="speechgen", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
         gr.Markdown(
@@ -64,6 +68,9 @@ def build_app(cloner: Cloner, comparer: Comparer, player: Player | None = None) 
         if player is not None:
             with gr.Tab("WaveNet"):
                 wavenet_tab(player, _told, _files_only)
+        if watcher is not None:
+            with gr.Tab("Play"):
+                play_tab(watcher, _told)
         gr.Markdown(
             "Clone a voice only with its speaker's consent. Speech is marked, inaudibly, as generated. Everything "
             "stays on this machine, and uploads and results are deleted when the app stops.",

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,9 +22,10 @@ from speechgen.models.voice import Voice
 from speechgen.nn.packed import Precision, pack_linears
 from speechgen.orders.speculative import Tally
 from speechgen.serving.batcher import Batcher
-from speechgen.serving.guard import RETRIES, Checked, Guard
+from speechgen.serving.guard import RETRIES, Guard
 from speechgen.serving.prompts import Prompt, pause_before, read_prompt
-from speechgen.serving.session import Levels, Passage, Session, Span
+from speechgen.serving.session import Levels, Passage, Session
+from speechgen.serving.spoken import Spoken, Take
 from speechgen.text.chunks import split_sentences
 from speechgen.text.normalise import left_out, normalise
 from speechgen.text.override import plain
@@ -36,40 +37,6 @@ PROMPT_SECONDS = (3.0, 6.0)  # a longer prompt is cut at a pause between these
 CHUNK_CHARACTERS = 160  # about ten seconds of speech, which is what the TTS was trained on
 RANGES = {"steps": (1, 100), "guidance": (0.0, 10.0), "temperature": (0.0, 2.0), "speed": (0.25, 4.0)}
 NOT_SAID = -6.0  # mean log-probability of an alignment below which the transcript is not what was said
-
-
-@dataclass(frozen=True)
-class Take:
-    """One rendering: ``wave`` (T,), the seed that gives it again, where each chunk of the text lies, and with a guard
-    what it made of each."""
-
-    wave: Tensor
-    seed: int
-    spans: list[Span]
-    checks: list[Checked] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """What ``say`` made. ``first_audio``: seconds until the first samples were ready; ``x_real_time``: seconds of
-    audio per second of compute, over all takes. ``tallies``: of each take, what a draft model proposed."""
-
-    takes: list[Take]
-    sample_rate: int
-    first_audio: float
-    x_real_time: float
-    warnings: list[str]
-    tallies: list[Tally] = field(default_factory=list)
-
-    @property
-    def wave(self) -> Tensor:
-        """The first take's (T,)."""
-        return self.takes[0].wave
-
-    @property
-    def seconds(self) -> float:
-        """Length of the first take."""
-        return len(self.wave) / self.sample_rate
 
 
 @dataclass

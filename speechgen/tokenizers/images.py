@@ -19,7 +19,6 @@ from speechgen.tokenizers.base import Tokens
 from speechgen.tokenizers.bottleneck import Quantized
 from speechgen.tokenizers.codec import build_bottleneck
 from speechgen.tokenizers.fsq import FSQConfig
-from speechgen.tokenizers.pixels import Pixels, PixelsConfig
 from speechgen.tokenizers.rvq import RVQConfig
 from speechgen.tokenizers.scales import ScaleQuantizer, ScalesConfig
 from speechgen.tokenizers.vae import VAEConfig
@@ -51,18 +50,14 @@ class ImageCodecConfig(Config):
         return self
 
 
-class ImageCodec(nn.Module):
-    """Images (B, channels, side, side) in [-1, 1] to codes (B, K, H, W), latents (B, latent, H, W), or, with scales,
-    codes of all scales (B, 1, S), with tokens (B, K or latent, tokens); and back. ``sides``: of the units' grid."""
+class GridCodec(nn.Module):
+    """Signals on a grid in [-1, 1] to codes (B, K, *sides), latents (B, latent, *sides), or, with scales, codes of all
+    scales (B, 1, S); and back. ``sides``: of the units' grid. A config has latent and a bottleneck."""
 
-    def __init__(self, config: ImageCodecConfig) -> None:
+    def __init__(self, config: Config, encoder: nn.Module, decoder: nn.Module, sides: tuple[int, ...]) -> None:
         super().__init__()
         self.config = config
-        patch = prod(config.strides)
-        sizes = (config.side, patch, config.tokens, config.blocks) if config.tokens else (config.strides, config.blocks)
-        encoder, decoder = (TokenEncoder, TokenDecoder) if config.tokens else (GridEncoder, GridDecoder)
-        self.encoder = encoder(config.channels, config.width, config.latent, *sizes)
-        self.decoder = decoder(config.latent, config.width, config.channels, *sizes)
+        self.encoder, self.decoder = encoder, decoder
         self.scaled = config.bottleneck.kind == "scales"
         self.bottleneck = (
             ScaleQuantizer(config.latent, config.bottleneck)
@@ -71,8 +66,7 @@ class ImageCodec(nn.Module):
         )
         self.codebooks = self.bottleneck.codebooks
         self.codebook_size = self.bottleneck.codebook_size if self.codebooks else 0
-        self.unit_width = config.latent
-        self.sides = (config.tokens,) if config.tokens else (config.side // patch,) * 2
+        self.unit_width, self.sides = config.latent, sides
 
     def forward(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Quantized]:
         """Training: reconstructions, and what the bottleneck did."""
@@ -99,9 +93,17 @@ class ImageCodec(nn.Module):
         return self.decoder(self.bottleneck.decode(sequence).unflatten(2, sides))
 
 
-ImageTokenizerConfig = Annotated[PixelsConfig | ImageCodecConfig, Field(discriminator="kind")]
+class ImageCodec(GridCodec):
+    """Images (B, channels, side, side) in [-1, 1] to codes or latents on a square grid, or with tokens in a row, and
+    back."""
 
-
-def build_image_tokenizer(config: ImageTokenizerConfig) -> Pixels | ImageCodec:
-    """The tokenizer that a config names, with fresh weights."""
-    return Pixels(config) if config.kind == "pixels" else ImageCodec(config)
+    def __init__(self, config: ImageCodecConfig) -> None:
+        patch = prod(config.strides)
+        sizes = (config.side, patch, config.tokens, config.blocks) if config.tokens else (config.strides, config.blocks)
+        encoder, decoder = (TokenEncoder, TokenDecoder) if config.tokens else (GridEncoder, GridDecoder)
+        super().__init__(
+            config,
+            encoder(config.channels, config.width, config.latent, *sizes),
+            decoder(config.latent, config.width, config.channels, *sizes),
+            (config.tokens,) if config.tokens else (config.side // patch,) * 2,
+        )

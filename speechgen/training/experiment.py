@@ -9,9 +9,11 @@ import yaml
 from torch import nn
 
 from speechgen.config import Config, load_config, make_config, save_config
+from speechgen.data.clips import Clips
 from speechgen.data.images import Images
 from speechgen.data.origins import summarise_corpora
 from speechgen.data.shards import Example, read_shards
+from speechgen.data.sound_units import SoundUnits
 from speechgen.data.units import Units, read_units
 from speechgen.errors import UserError, nearest
 from speechgen.losses.perceptual import ListenerLayers, PerceptualConfig, PerceptualLoss, TransformersLayers
@@ -30,7 +32,9 @@ from speechgen.training.listener import ListenerTask, ListenerTraining, spoken, 
 from speechgen.training.loop import Task, TrainConfig, train
 from speechgen.training.machine import keep_memory
 from speechgen.training.opponents import start_discriminators
+from speechgen.training.sound_experiments import SOUND_EXPERIMENTS, build_sounds
 from speechgen.training.tts import TTSTask, TTSTraining, build_tts
+from speechgen.training.video_experiments import VIDEO_EXPERIMENTS, build_videos
 from speechgen.training.wavenet import WaveNetTask, WaveNetTraining, with_labels
 
 
@@ -84,6 +88,8 @@ EXPERIMENTS = {
     "tts": TTSExperiment,
     "wavenet": WaveNetExperiment,
     **IMAGE_EXPERIMENTS,
+    **VIDEO_EXPERIMENTS,
+    **SOUND_EXPERIMENTS,
 }
 
 
@@ -110,13 +116,15 @@ def run_experiment(config: Config, exp: Path, device: str | None = None, until: 
         keep_memory()
         seed_everything(config.training.seed)
         builders = {"listener": _listener, "codec": _codec, "tts": _tts, "wavenet": _wavenet}
+        builders |= dict.fromkeys(VIDEO_EXPERIMENTS, build_videos) | dict.fromkeys(SOUND_EXPERIMENTS, build_sounds)
         build = builders.get(config.kind, build_images)
         config, task, examples = build(config)
         if is_first_rank:
             save_config(config, exp / "config.yaml")
         about = {"kind": config.kind}
-        if isinstance(examples, Images):
-            about["images"] = {"corpus": examples.source, "count": len(examples), "labels": len(examples.names)}
+        if isinstance(examples, Images | SoundUnits):
+            what = {Clips: "clips", SoundUnits: "sounds"}.get(type(examples), "images")
+            about[what] = {"corpus": examples.source, "count": len(examples), "labels": len(examples.names)}
         else:
             about["data"] = summarise_corpora(examples)
         if getattr(config, "initial", None) is not None:

@@ -148,12 +148,16 @@ def withheld(labels: Tensor, share: float, nothing: int, seed: list[int]) -> Ten
 
 
 def as_tensor(images: Images) -> Tensor:
-    """(N, C, H, W) in [-1, 1]."""
-    return torch.from_numpy(images.pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+    """(N, C, H, W) in [-1, 1]; of clips (N, C, T, H, W)."""
+    return torch.from_numpy(images.pixels).movedim(-1, 1).float() / 127.5 - 1
 
 
 def sheet(images: Tensor, columns: int) -> np.ndarray:
-    """Images (N, C, H, W) in [-1, 1] side by side, a pixel apart: uint8 (H', W', 3)."""
+    """Images (N, C, H, W) in [-1, 1] side by side, a pixel apart: uint8 (H', W', 3). Clips (N, C, T, H, W) have a row
+    each, whatever ``columns`` is."""
+    if images.dim() == 5:
+        columns = images.shape[2]
+        images = images.transpose(1, 2).flatten(0, 1)
     count, _, height, width = images.shape
     rows = -(-count // columns)
     page = np.zeros((rows * (height + 1) - 1, columns * (width + 1) - 1, 3), np.uint8)

@@ -187,7 +187,7 @@ def test_from_captions_to_scores_and_a_new_word(run, emoji, tmp_path) -> None:
     for config, exp, sets in [
         ("tokenizer/patches", "patches", tokenizer),
         ("scorer/clip", "clip", tokenizer),
-        ("ddpm", "ddpm", [*sizes, units]),
+        ("image", "ddpm", [*sizes, units]),
         ("dalle", "dalle", [*sizes, f"--set=tokenizer={tmp_path / 'patches'}"]),
     ]:
         status, _, error = run("train", recipe / f"conf/{config}.yaml", "--exp", tmp_path / exp, *few, *sets)

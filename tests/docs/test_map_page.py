@@ -9,7 +9,7 @@ from speechgen.config import Config, make_config
 from speechgen.errors import UserError
 from speechgen.heads.base import HeadConfig
 from speechgen.orders.base import OrderConfig, check_triple
-from speechgen.tokenizers.images import ImageTokenizerConfig
+from speechgen.tokenizers.grids import GridTokenizerConfig
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/map.md").read_text(encoding="utf-8")
@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs/map.md").read_text(encoding="utf-8")
 class Triple(Config):
     order: OrderConfig
     head: HeadConfig
-    tokenizer: ImageTokenizerConfig
+    tokenizer: GridTokenizerConfig
 
 
 def kinds(name: str) -> set[str]:
@@ -41,6 +41,9 @@ def test_every_order_and_head_is_on_the_page() -> None:
 def test_what_the_page_names_exists() -> None:
     for path in re.findall(r"`((?:nn|orders|heads|models)/\w+\.py)`", PAGE):
         assert (ROOT / "speechgen" / path).exists(), path
+    for path in re.findall(r"egs/[\w/]+/run\.sh|(?:--config )?conf/[\w-]+\.yaml", PAGE):
+        folders = [ROOT] if path.startswith("egs") else [run.parent for run in ROOT.glob("egs/*/*/run.sh")]
+        assert any((folder / path.removeprefix("--config ")).exists() for folder in folders), path
 
 
 def test_the_refusal_is_the_one_given() -> None:
@@ -54,7 +57,7 @@ def test_the_refusal_is_the_one_given() -> None:
 def test_the_tokenizers_of_the_page_can_be_built() -> None:
     from yaml import safe_load
 
-    for text in re.findall(r"`(\{kind: pixels.*?\})`", PAGE):
+    for text in re.findall(r"`(\{kind: (?:pixels|sounds).*?\})`", PAGE):
         make_config(Triple, {"order": {"kind": "raster"}, "head": {"kind": "flow"}, "tokenizer": safe_load(text)})
     bottlenecks = re.findall(r"`bottleneck: (\{.*?\})`", PAGE)
     assert len(bottlenecks) == 4

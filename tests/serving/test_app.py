@@ -10,13 +10,17 @@ import httpx
 import pytest
 
 from speechgen.audio.files import read_audio
+from speechgen.config import make_config
 from speechgen.errors import UserError
+from speechgen.models.generator import Generator, GeneratorConfig
+from speechgen.models.load import save_model
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.serving import app as serving_app
 from speechgen.serving.clone import Cloner
 from speechgen.serving.comparison import Comparer
 from speechgen.serving.limits import Limits
 from speechgen.serving.live import PATH, LiveSounds
+from speechgen.serving.play import Watcher
 from speechgen.serving.synthesiser import Synthesiser
 from speechgen.serving.wavenet_tab import Player
 
@@ -53,7 +57,7 @@ def audio(path: str) -> dict:
 
 
 @pytest.fixture(scope="module")
-def page(tiny_models: Path) -> Iterator[Page]:
+def page(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     contacted = []
     connect = socket.socket.connect
 
@@ -70,7 +74,12 @@ def page(tiny_models: Path) -> Iterator[Page]:
         sizes = {"layers": 2, "cycle": 2, "residual": 8, "skip": 8, "hidden": 16, "condition": 6}
         wavenet = build_wavenet(WaveNetConfig(**sizes, labels={"pitch": ["a", "b"]})).eval()
         player = Player(wavenet, "toy", folder, sounds)
-        app = serving_app.build_app(cloner, Comparer(synthesiser.codec, "tiny", folder), player)
+        sizes = {"width": 16, "layers": 1, "heads": 2, "labels": ["a", "b"]}
+        config = make_config(GeneratorConfig, {"tokenizer": {"kind": "pixels", "side": 4, "levels": 2}, **sizes})
+        toy = tmp_path_factory.mktemp("generators") / "toy"
+        save_model(toy, config, Generator(config), "# toy\n")
+        watcher = Watcher({"toy": toy}, folder)
+        app = serving_app.build_app(cloner, Comparer(synthesiser.codec, "tiny", folder), player, watcher)
         address = serving_app.launch(app, "127.0.0.1", free_port(), file_megabytes=1, wait=False, sounds=sounds)
         page = Page(app, address, folder, contacted)
         yield page
@@ -131,6 +140,17 @@ def test_a_wavenet_plays(page: Page) -> None:
     assert page.get(f"{PATH}passwd").status_code == 404
     refused = page.press("play_wavenet", None, 0.0, 1.0, 1, "a")
     assert not refused["success"] and "less than minimum value 0.5" in refused["output"]["error"]
+
+
+def test_units_are_watched_as_they_appear(page: Page) -> None:
+    done = page.press("watch_units", "toy", "b", 1.0, 1.0, 0, 3)
+    assert done["success"], done
+    canvas, order, report, sound, moving, steps = done["output"]["data"]
+    assert report == "16 units in 16 steps, seed 3" and not sound["visible"] and not moving["visible"]
+    pictures = [canvas, order, *(one["image"] for one in steps["value"])]
+    assert len(pictures) == 18 and all(page.client.get(one["url"]).content[1:4] == b"PNG" for one in pictures)
+    refused = page.press("watch_units", "toy", "b", 1.0, 1.0, 5, 3)
+    assert not refused["success"] and "draws in one pass" in refused["output"]["error"]
 
 
 @pytest.mark.parametrize(

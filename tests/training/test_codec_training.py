@@ -101,7 +101,7 @@ def test_shares_are_those_of_the_pull_on_the_decoder(build):
     gradients = {}
     for where in ("decoder", "waveform"):
         task = build("codec", adversarial=0.0, feature_matching=0.0)
-        task.task = task.task.model_copy(update={"balance_at": where, "bottleneck_weight": 0.0})
+        task.game = task.game.model_copy(update={"balance_at": where, "bottleneck_weight": 0.0})
         task.losses("codec", task.batch(0, 0, 1), 0, torch.Generator().manual_seed(0))[0].backward()
         gradients[where] = task.players["codec"].decoder.outlet.weight.grad
     assert 0 < gradients["decoder"].norm() <= 1 + 1e-5

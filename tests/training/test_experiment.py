@@ -186,7 +186,10 @@ def test_impossible_strides_are_refused_when_the_codec_is_built(override, messag
     ("text", "message"),
     [
         ("kind: codek\n", "kind: codek; did you mean 'codec'"),
-        ("steps: 3\n", "kind: None; known: codec, image, image-classifier, image-codec, listener, tts"),
+        (
+            "steps: 3\n",
+            "kind: None; known: codec, image, image-classifier, image-clip, image-codec, image-flow",
+        ),
         ("kind: [codec]\n", "kind: ['codec']"),
         ("- codec\n", "expected 'key: value' lines"),
         ("", "expected 'key: value' lines"),

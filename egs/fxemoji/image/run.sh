@@ -7,7 +7,6 @@ side=32
 channels=3
 judge=clip
 tokenizer=none
-config=conf/ddpm.yaml
 each=4
 guidance=2
 asked=(--caption "cat face" --caption "red heart" --caption "smiling face")

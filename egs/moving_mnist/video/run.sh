@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Clips of digits that move, made from MNIST. Give the folder that holds mnist.npz with --corpus.
+cd "$(dirname "$0")" || exit
+
+prepare=(speechgen video prepare moving-mnist)
+
+. ../../../recipes/video.sh

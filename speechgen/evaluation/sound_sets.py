@@ -1,0 +1,108 @@
+"""How good generated sounds of labels are: a classifier's verdict on them, on recordings, and on recordings that went
+through the codec, which a generator of its units cannot exceed."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from speechgen.audio.files import read_audio, write_audio
+from speechgen.audio.lengths import fitted
+from speechgen.audio.pictures import mel_decibel
+from speechgen.data.folders import new_folder
+from speechgen.data.shards import read_shards
+from speechgen.errors import UserError
+from speechgen.evaluation.judged import generation_notes, judge_all, load_grid_generator, load_judge, write_judged
+from speechgen.evaluation.logs import read_json, write_json
+from speechgen.models.classifier import SoundClassifier
+from speechgen.models.draw import Drawing, draw_images
+from speechgen.models.dump_sounds import sound_labels
+from speechgen.models.generator import Generator
+from speechgen.training.sounds import labelled_waves
+
+AT_ONCE = 32  # sounds that are drawn together
+SHOWN = 12  # labels on the sheet
+PAUSE = 0.15  # seconds between sounds of one file
+
+
+def generate_set(model: str, each: int, out: Path, drawing: Drawing, seed: int, on_sounds=lambda: None) -> None:
+    """Draw ``each`` sounds of every label into ``out``: made/*.wav, sheet.png, generate.json; whole or not at all."""
+    network = load_grid_generator(model, "sound")
+    generator, rate = torch.Generator().manual_seed(seed), network.tokenizer.codec.sample_rate
+    names = network.config.labels
+    labels = torch.arange(len(names)).repeat(each)
+    made, began = [], time.monotonic()
+    for part in labels.split(AT_ONCE):
+        made.append(draw_images(network, part, drawing, generator).squeeze(1))
+        on_sounds()
+    seconds, waves = time.monotonic() - began, torch.cat(made)
+    with new_folder(out) as place:
+        (place / "made").mkdir()
+        files = {}
+        for number, (wave, label) in enumerate(zip(waves, labels.tolist(), strict=True)):
+            files[f"made/{number:05d}.wav"] = names[label]
+            write_audio(place / f"made/{number:05d}.wav", wave, rate)
+        write_spectrograms(place / "sheet.png", waves[: len(names)][:SHOWN], rate)
+        notes = generation_notes(model, network, drawing, seed, seconds, len(labels))
+        write_json(place / "generate.json", {**notes, "labels": names, "files": files, "sample_rate": rate})
+
+
+def score_set(folder: Path, dump: Path, train: Path, label: str, classifier: str, model: str, results: Path | None):
+    """Judge generated sounds beside recordings of a test dump, these through the codec, and noise; returns the report.
+
+    ``label``: what a recording is called, as in the dump. Raises UserError for models and dumps that do not fit.
+    """
+    notes, network = read_json(folder / "generate.json"), load_grid_generator(model, "sound")
+    names = notes["labels"]
+    judge = load_judge(classifier, SoundClassifier, names)
+    rate, samples = judge.config.sample_rate, judge.config.samples
+    if rate != network.tokenizer.codec.sample_rate:
+        raise UserError(f"{classifier}: hears {rate} Hz, the sounds have {network.tokenizer.codec.sample_rate} Hz")
+    real, training = (_recordings(place, label, names, rate, samples) for place in (dump, train))
+    answers = torch.from_numpy(real.labels)
+    made = [fitted(read_audio(folder / file)[0], rate, samples) for file in notes["files"]]
+    asked = torch.tensor([names.index(name) for name in notes["files"].values()])
+    noise = 0.1 * torch.randn(real.waves.shape, generator=torch.Generator().manual_seed(0))
+    systems = {
+        "test recordings": (real.waves, answers),
+        "test recordings through the codec": (_coded(network, real.waves, rate, samples), answers),
+        "generated": (torch.stack(made).unsqueeze(1), asked),
+        "noise": (noise, answers),
+    }
+    kept = {key: value for key, value in notes.items() if key != "files"}
+    report = {**kept, "source": str(dump), "what": "sounds", "judged": judge_all(judge, systems, training.waves)}
+    write_judged(folder, report, results, "Sound results", "speechgen sound score")
+    return report
+
+
+def one_after_another(waves: Tensor, sample_rate: int) -> Tensor:
+    """Sounds (N, samples) as one, with pauses between them."""
+    pause = torch.zeros(round(PAUSE * sample_rate))
+    parts = [part for wave in waves for part in (wave, pause)]
+    return torch.cat(parts[:-1])
+
+
+def write_spectrograms(path: Path, waves: Tensor, sample_rate: int) -> None:
+    """Write mel spectrograms of sounds (N, samples) one below the other."""
+    from matplotlib import image
+
+    rows = [mel_decibel(wave, sample_rate).numpy() for wave in waves]
+    gap = np.full((2, rows[0].shape[1]), max(row.max() for row in rows))
+    stacked = np.concatenate([part for row in rows for part in (row[::-1], gap)][:-1])
+    image.imsave(path, stacked, cmap="magma", vmin=stacked.max() - 80, vmax=stacked.max())
+
+
+def _recordings(dump: Path, label: str, names: list[str], rate: int, samples: int):
+    examples = read_shards(dump)
+    if examples[0].sample_rate != rate:
+        raise UserError(f"{dump}: {examples[0].sample_rate} Hz, the classifier hears {rate} Hz; dump it again")
+    return labelled_waves(examples, sound_labels(examples, label), names, samples)
+
+
+@torch.no_grad()
+def _coded(network: Generator, waves: Tensor, rate: int, samples: int) -> Tensor:
+    fit = torch.stack([fitted(wave[0], rate, network.tokenizer.samples) for wave in waves]).unsqueeze(1)
+    again = torch.cat([network.images_of(network.units_of(part)) for part in fit.split(AT_ONCE)])
+    return torch.stack([fitted(wave[0], rate, samples) for wave in again]).unsqueeze(1)

@@ -1,0 +1,94 @@
+"""Experiments on sounds of one length: the generator, and the classifier that judges it."""
+
+from pathlib import Path
+from typing import Literal
+
+from speechgen.config import Config, make_config
+from speechgen.data.shards import Example, read_shards
+from speechgen.data.sound_units import SoundUnits
+from speechgen.errors import UserError
+from speechgen.models.classifier import SoundClassifier, SoundClassifierConfig
+from speechgen.models.dump_sounds import sound_labels
+from speechgen.models.generator import Generator, GeneratorConfig
+from speechgen.models.load import load, unit_fingerprint
+from speechgen.tokenizers.codec import Codec
+from speechgen.tokenizers.sounds import SoundsConfig
+from speechgen.training.loop import Task, TrainConfig
+from speechgen.training.sounds import (
+    SoundClassifierTask,
+    SoundClassifierTraining,
+    SoundGeneratorTraining,
+    SoundTask,
+    labelled_waves,
+)
+
+
+class SoundsData(Config):
+    """Folders that ``speechgen dump sounds`` wrote; of the classifier, that ``speechgen dump audio`` wrote."""
+
+    train: Path
+    dev: Path
+
+
+class SoundClassifierExperiment(Config):
+    kind: Literal["sound-classifier"]
+    model: SoundClassifierConfig = SoundClassifierConfig()
+    task: SoundClassifierTask = SoundClassifierTask()
+    data: SoundsData
+    training: TrainConfig
+
+
+class SoundExperiment(Config):
+    """``tokenizer``: name or folder of the codec that the sounds were dumped with, which becomes part of the model."""
+
+    kind: Literal["sound"]
+    model: GeneratorConfig = GeneratorConfig(kind="sound", tokenizer=SoundsConfig())
+    task: SoundTask = SoundTask()
+    data: SoundsData
+    training: TrainConfig
+    tokenizer: Path = Path("speech-16k")
+
+
+SOUND_EXPERIMENTS = {"sound": SoundExperiment, "sound-classifier": SoundClassifierExperiment}
+
+
+def build_sounds(config: Config) -> tuple[Config, Task, SoundUnits | list[Example]]:
+    """The experiment with what the data fills in, its task, and the training sounds.
+
+    Raises UserError for sounds that do not fit the model, or come from another codec than its.
+    """
+    return _classifier(config) if config.kind == "sound-classifier" else _generator(config)
+
+
+def _generator(config: SoundExperiment) -> tuple[SoundExperiment, Task, SoundUnits]:
+    train_set, dev = SoundUnits.read(config.data.train), SoundUnits.read(config.data.dev)
+    codec = load(config.tokenizer)
+    if not isinstance(codec, Codec):
+        raise UserError(f"tokenizer: {config.tokenizer}: is no codec of sounds")
+    for data, place in ((train_set, config.data.train), (dev, config.data.dev)):
+        if data.codec != unit_fingerprint(codec):
+            raise UserError(f"{place}: made by another codec than {config.tokenizer.name}; dump the sounds again")
+    if not isinstance(config.model.tokenizer, SoundsConfig):
+        raise UserError("model.tokenizer: sounds are made of a codec's units; use tokenizer: {kind: sounds}")
+    said = config.model.tokenizer.model_dump(exclude_unset=True)
+    sizes = {**said, "kind": "sounds", "codec": codec.config, "frames": train_set.latents.shape[1]}
+    changes = {"kind": "sound", "labels": train_set.names, "guidance": config.task.unknown > 0}
+    changes["tokenizer"] = make_config(SoundsConfig, sizes, "model.tokenizer")
+    config = config.model_copy(update={"model": config.model.model_copy(update=changes)})
+    model = Generator(config.model)
+    model.tokenizer.codec.load_state_dict(codec.state_dict())
+    task = SoundGeneratorTraining(model, config.task, train_set, dev.with_names(train_set.names), config.training.seed)
+    return config, task, train_set
+
+
+def _classifier(config: SoundClassifierExperiment) -> tuple[SoundClassifierExperiment, Task, list[Example]]:
+    parts = [read_shards(dump) for dump in (config.data.train, config.data.dev)]
+    rate = config.model.sample_rate
+    if parts[0][0].sample_rate != rate:
+        raise UserError(f"{config.data.train}: is not at the model's {rate} Hz; dump again with --sample_rate {rate}")
+    labels = [sound_labels(examples, config.task.label) for examples in parts]
+    names = sorted(set(labels[0]))
+    config = config.model_copy(update={"model": config.model.model_copy(update={"labels": names})})
+    sets = [labelled_waves(*part, names, config.model.samples) for part in zip(parts, labels, strict=True)]
+    task = SoundClassifierTraining(SoundClassifier(config.model), config.task, *sets, config.training.seed)
+    return config, task, parts[0]
