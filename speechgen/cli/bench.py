@@ -78,7 +78,7 @@ def tts(
 ) -> None:
     """Time first audio, speed and memory for 1, 4 and 8 listeners, beside CSM, VITS and Bark of transformers.
 
-    The others have their published sizes and random weights; nothing is downloaded. They need 8 GB of memory; a model
+    The others have their published sizes and random weights; nothing is downloaded. CSM's weights take 6.5 GB; a model
     that takes two minutes for one run is not asked for more listeners.
 
     Example: speechgen bench tts --json tts.json --skip bark,csm
