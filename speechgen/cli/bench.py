@@ -63,35 +63,66 @@ def tts(
     ] = None,
     voice: Annotated[str | None, typer.Option(help="Name or file of a voice; else 4 s of random units.")] = None,
     text: Annotated[str, typer.Option(help="What to say.")] = TEXT,
+    streams: Annotated[str, typer.Option(help="How many listen at once, comma-separated.")] = "1,4,8",
+    steps: Annotated[str, typer.Option(help="Steps of our flow head, comma-separated.")] = "8",
+    guidance: Annotated[float, typer.Option(help="Guidance of ours; 1 is off.")] = 1.5,
+    precision: Annotated[str, typer.Option(help="Of ours: f32, bf16, int8, comma-separated.")] = "f32,int8",
+    only: Annotated[str, typer.Option(help="Only these of ours, vits, bark, csm.")] = "",
+    skip: Annotated[str, typer.Option(help="All but these.")] = "",
+    peer_seconds: Annotated[
+        float,
+        typer.Option("--peer_seconds", min=0.05, help="Audio that the others make in a run; VITS decides itself."),
+    ] = 1.0,
     threads: Threads = 2,
     repeats: Repeats = 3,
 ) -> None:
-    """Say a text in 1 to 8 steps, with and without guidance.
+    """Time first audio, speed and memory for 1, 4 and 8 listeners, beside CSM, VITS and Bark of transformers.
 
-    Example: speechgen bench tts --json tts.json --threads 2
+    The others have their published sizes and random weights; nothing is downloaded. CSM's weights take 6.5 GB; a model
+    that takes two minutes for one run is not asked for more listeners.
+
+    Example: speechgen bench tts --json tts.json --skip bark,csm
     """
-    from rich.table import Table
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Column, Table
 
     from speechgen.cli.progress import progress_bar
-    from speechgen.evaluation.bench import DRAWINGS, bench_speech, random_synthesiser, random_voice
+    from speechgen.evaluation.bench_speech import Other, Ours, bench_speech, random_synthesiser, random_voice
     from speechgen.evaluation.coding import model_name
+    from speechgen.evaluation.speech_peers import PEERS
     from speechgen.models.load import shipped
-    from speechgen.serving.synthesiser import Synthesiser
+    from speechgen.models.speak import Drawing
+    from speechgen.serving.synthesiser import Synthesiser, check_drawing
     from speechgen.serving.voices import find_voice
 
+    chosen = _words("--only", only, ("ours", *PEERS)) or ["ours", *PEERS]
+    chosen = [name for name in chosen if name not in _words("--skip", skip, ("ours", *PEERS))]
+    drawings = [Drawing(count, guidance) for count in reversed(_counts("--steps", steps))]
+    precisions, counts = _words("--precision", precision, ("f32", "bf16", "int8")), _counts("--streams", streams)
+    for drawing in drawings:
+        check_drawing(drawing)
     if model is None and MODEL not in shipped():
-        name, synthesiser = "random weights", random_synthesiser()
+        name, load = "random weights", lambda precision: random_synthesiser(precision=precision)
     else:
-        name, synthesiser = model_name(model or MODEL), Synthesiser.load(model or MODEL)
-    spoken_in = random_voice(synthesiser) if voice is None else find_voice(voice)
-    with progress_bar("bench", len(DRAWINGS)) as advance:
-        report = bench_speech(synthesiser, name, text, spoken_in, DRAWINGS, repeats, threads, advance)
-    table = Table("model", "M params", "steps", "guidance", "seconds", "x real time", "first audio, ms")
+        name, load = model_name(model or MODEL), lambda precision: Synthesiser.load(model or MODEL, precision)
+    speaker = random_voice if voice is None else lambda _: find_voice(voice)
+    candidates = [Ours(name, load, speaker, one, drawing) for one in precisions for drawing in drawings]
+    candidates = candidates if "ours" in chosen else []
+    candidates += [Other(*PEERS[name], seconds=peer_seconds) for name in PEERS if name in chosen]
+    with progress_bar("bench", len(candidates) * len(counts)) as advance:
+        report = bench_speech(candidates, text, counts, repeats, threads, advance)
+    heads = "M", "numbers", "steps", "streams", "x real", "first, ms", "peak MB"
+    columns = Column("model", no_wrap=True), *(Column(head, justify="right", no_wrap=True) for head in heads)
+    table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for row in report["rows"]:
-        speed, first = f"{row['x_real_time']:.2f}", f"{1000 * row['first_audio']:.0f}"
-        sizes = f"{row['params'] / 1e6:.1f}", str(row["steps"]), f"{row['guidance']:g}", f"{row['seconds']:.1f}"
-        table.add_row(row["name"], *sizes, speed, first)
-    _show(table, report, f"the median of {repeats} runs", json_file)
+        peak = "" if row["peak_memory_mb"] is None else f"{row['peak_memory_mb']:.0f}"
+        drawn = str(row["steps"] or ""), str(row["streams"])
+        speed = f"{row['x_real_time']:.2g}", f"{row['first_audio_ms']:.0f}" + ("" if row["streaming"] else " *")
+        table.add_row(row["name"], f"{row['params'] / 1e6:.0f}", row["precision"], *drawn, *speed, peak)
+    _show(table, report, f"the median of at most {repeats} runs", json_file)
+    typer.echo("x real: times real time, all streams together; first: the median stream; *: heard when whole")
+    for one in report["left_out"]:
+        typer.echo(f"left out, as it would take too long: {one['name']} with {one['streams']} streams")
 
 
 @app.command()
@@ -192,6 +223,16 @@ def wavenet(
     typer.echo("x real: times real time, and by CPU time, which others on this core do not slow; logits: largest error")
     typer.echo("limits: shares of what the products alone reach in the nearest cache, and over all weights")
     typer.echo(f"fastest here: {report['fastest']}; bits per sample on {report['bits_on']}")
+
+
+def _words(option: str, text: str, known: tuple[str, ...]) -> list[str]:
+    from speechgen.errors import UserError, nearest
+
+    words = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    for word in words:
+        if word not in known:
+            raise UserError(f"{option} {text}: {word!r} is not known{nearest(word, known)}")
+    return words
 
 
 def _counts(option: str, text: str) -> list[int]:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from speechgen.cli.precision import Precision
+
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -13,6 +15,7 @@ def demo(
     host: Annotated[str, typer.Option(help="Address to serve on; 0.0.0.0 lets the whole network in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 7860,
     model: Annotated[str, typer.Option(help="TTS: a shipped name, a model folder or a run.")] = "starter-tts",
+    precision: Precision = "f32",
     codec: Annotated[str | None, typer.Option(help="Codec of the Codec tab; the TTS's own if not given.")] = None,
     wavenet: Annotated[
         str | None, typer.Option(help="WaveNet of a third tab: a shipped name, a model folder or a run.")
@@ -44,7 +47,7 @@ def demo(
     # gradio looks at itself once it runs: that must not go through a proxy.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, [os.environ.get("no_proxy"), *LOCAL]))
     limits = Limits()
-    synthesiser = Synthesiser.load(model)
+    synthesiser = Synthesiser.load(model, precision)
     compared = load_codec(codec) if codec else synthesiser.codec
     watched = find_generators(play or [])
     played, sounds = wavenet or shipped_wavenet(), LiveSounds()

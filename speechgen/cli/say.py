@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from speechgen.cli.precision import Precision
 from speechgen.errors import UserError
 
 DEFAULT_VOICE = "kathleen"
@@ -27,6 +28,8 @@ def say(
     transcript: Annotated[str | None, typer.Option(help="What the prompt says: the voice is copied closer.")] = None,
     voice: Annotated[str | None, typer.Option(help="Voice instead of a prompt: a shipped name or a file.")] = None,
     model: Annotated[str, typer.Option(help="TTS: a shipped name, a model folder or a run.")] = "starter-tts",
+    draft: Annotated[str | None, typer.Option(help="Smaller TTS that proposes codes to a TTS of codes.")] = None,
+    precision: Precision = "f32",
     language: Annotated[str, typer.Option(help="Language of the text.")] = "en",
     prompt_language: Annotated[
         str | None, typer.Option("--prompt_language", help="Language of the prompt, where it is another one.")
@@ -84,7 +87,7 @@ def say(
         writable(out)  # before the work, not after it
     drawing = Drawing(steps, guidance, temperature, speed)
     check_drawing(drawing)
-    synthesiser = Synthesiser.load(model)
+    synthesiser = Synthesiser.load(model, precision, draft)
     synthesiser.chunks(written, language)
     if prompt:
         speaker = synthesiser.voice(prompt, transcript, prompt_language or language, warn=_warn)
@@ -125,6 +128,8 @@ def _to_file(synthesiser, text, speaker, language, drawing, seed, targets, guard
         write_audio(target, take.wave, spoken.sample_rate)
         typer.echo(f"{target}: {len(take.wave) / spoken.sample_rate:.2f} s, seed {take.seed}")
         _tell(take.checks)
+    for tally in spoken.tallies:
+        typer.echo(f"draft: {tally}")
     typer.echo(f"{spoken.x_real_time:.1f}x real time, first audio after {spoken.first_audio:.2f} s")
     return [take.spans for take in spoken.takes]
 
@@ -168,6 +173,8 @@ def _stream(synthesiser, text, speaker, language, drawing, seed, guard, watermar
     for warning in session.warnings:
         _warn(warning)
     _tell(session.checks, err=True)
+    if synthesiser.draft is not None:
+        typer.echo(f"draft: {session.tally}", err=True)
     shape = f"{synthesiser.sample_rate} Hz, 16 bits, mono"
     typer.echo(f"standard output: {session.spans[-1].end:.2f} s, {shape}, seed {seed}", err=True)
     return session.spans

@@ -5,12 +5,14 @@ from typing import Annotated
 import typer
 
 from speechgen.cli.demo import LOCAL
+from speechgen.cli.precision import Precision
 
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to serve on; 0.0.0.0 lets the whole network in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8000,
     model: Annotated[str, typer.Option(help="TTS: a shipped name, a model folder or a run.")] = "starter-tts",
+    precision: Precision = "f32",
     running: Annotated[int, typer.Option(min=1, max=256, help="Requests that speak at once, in shared steps.")] = 8,
     waiting: Annotated[int, typer.Option(min=0, max=10_000, help="Requests that wait; any more get a 503.")] = 64,
     characters: Annotated[int, typer.Option(min=1, max=50_000, help="Longest text of a request.")] = 4096,
@@ -47,6 +49,6 @@ def serve(
         typer.echo(f"warning: everyone who reaches {host} can use this server; there is no password", err=True)
     limits = RequestLimits(text_characters=characters, running=running, waiting=waiting, seconds=seconds)
     name = Path(model).name
-    app = build_server(Synthesiser.load(model), name, limits, watermark, any_host=host not in LOCAL)
+    app = build_server(Synthesiser.load(model, precision), name, limits, watermark, any_host=host not in LOCAL)
     typer.echo(f"http://{host}:{port}/v1 speaks with model {name} (Ctrl-C stops it)")
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)

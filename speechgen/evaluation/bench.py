@@ -1,7 +1,6 @@
 """How fast: seconds of audio per second of compute, ours and others in one run, so that the ratios mean something."""
 
 import statistics
-import string
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,14 +13,9 @@ from torch.nn.functional import pad
 from speechgen.evaluation.coding import NeuralCodec
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.pretrained import PretrainedCodec
-from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import load, shipped
-from speechgen.models.speak import Drawing
-from speechgen.models.tts import TokenTTS, TTSConfig
-from speechgen.models.voice import Voice
-from speechgen.serving.synthesiser import Synthesiser
 from speechgen.tokenizers.codec import Codec, build_codec
-from speechgen.tokenizers.presets import PRESETS, preset
+from speechgen.tokenizers.presets import PRESETS
 
 OURS = "speech-16k"  # the preset that the targets are about
 KBPS = 3.0
@@ -38,9 +32,6 @@ PUBLISHED = {
     "Mimi": ("mimi", {}),
     "DAC-16k": ("dac", {"downsampling_ratios": [2, 4, 5, 8], "n_codebooks": 12}),
 }
-SPEECH_X_REAL_TIME = 3.0
-DRAWINGS = tuple(Drawing(steps, guidance) for guidance in (1.5, 1.0) for steps in (8, 4, 2, 1))
-PROMPT_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
@@ -94,63 +85,6 @@ def bench_codecs(
         if row["ours"] and row["way"] == "offline":
             row["times"] = {one["name"]: row["x_real_time"] / one["x_real_time"] for one in _others(rows, row)}
     return {"machine": describe_machine(), "seconds": seconds, "rows": rows, "targets": _codec_targets(rows)}
-
-
-def bench_speech(
-    synthesiser: Synthesiser,
-    name: str,
-    text: str,
-    voice: Voice | None = None,
-    drawings: Iterable[Drawing] = DRAWINGS,
-    repeats: int = 3,
-    threads: int | None = None,
-    on_row: Callable[[], None] = lambda: None,
-) -> dict:
-    """Time a voice saying a text in each way of drawing; the median run counts.
-
-    Returns ``{"machine", "threads", "rows", "targets"}``; ``first_audio`` is in seconds.
-    """
-    language = "en" if "en" in synthesiser.languages else synthesiser.languages[0]
-    params = count_parameters(synthesiser.tts) + count_parameters(synthesiser.codec)
-    rows = []
-    with use_threads(threads):
-        synthesiser.say(text, voice, language, Drawing(steps=1))  # pays for memory and kernels
-        for drawing in drawings:
-            runs = [synthesiser.say(text, voice, language, drawing) for _ in range(repeats)]
-            rows.append(
-                {
-                    "name": name,
-                    "params": params,
-                    "steps": drawing.steps,
-                    "guidance": drawing.guidance,
-                    "seconds": runs[0].seconds,
-                    "x_real_time": statistics.median(run.x_real_time for run in runs),
-                    "first_audio": statistics.median(run.first_audio for run in runs),
-                }
-            )
-            on_row()
-        facts = {"machine": describe_machine(), "threads": torch.get_num_threads()}
-        return {**facts, "rows": rows, "targets": _speech_targets(rows)}
-
-
-def random_synthesiser(config: TTSConfig | None = None) -> Synthesiser:
-    """A TTS of the default sizes with random weights over the default codec: noise, but at the speed of speech.
-
-    It reads characters, so that it needs no phonemes.
-    """
-    symbols = sorted({" ", *string.ascii_lowercase, *"'.,?!"})
-    config = config or TTSConfig(text="characters", symbols=symbols, languages=["en"])
-    codec = build_codec(preset(OURS))
-    unheard = ListenerConfig(phonemes=["", *symbols], characters=["", *symbols], speakers=["nobody"])
-    return Synthesiser(TokenTTS(config).eval(), codec.eval(), Listener(unheard).eval())
-
-
-def random_voice(synthesiser: Synthesiser) -> Voice:
-    """Four seconds of random latents in place of a prompt: the work is the same."""
-    frames = round(PROMPT_SECONDS * synthesiser.codec.frame_rate)
-    latents = torch.randn(frames, synthesiser.codec.config.width, generator=torch.Generator().manual_seed(0))
-    unknown = torch.full((frames,), -1)
-    return Voice(latents, unknown, synthesiser.languages[0], synthesiser.codec_fingerprint)
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -235,14 +169,6 @@ def _codec_targets(rows: list[dict]) -> list[dict]:
                 if other in LEAST_RATIOS:
                     lines.append(target(f"{OURS}: times {other}", LEAST_RATIOS[other], times))
     return lines
-
-
-def _speech_targets(rows: list[dict]) -> list[dict]:
-    return [
-        target(f"{row['name']}: x real time, {row['steps']} steps, guided", SPEECH_X_REAL_TIME, row["x_real_time"])
-        for row in rows
-        if (row["steps"], row["guidance"] != 1.0) == (Drawing().steps, True)
-    ]
 
 
 def target(what: str, least: float, measured: float) -> dict:

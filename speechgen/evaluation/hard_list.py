@@ -27,7 +27,8 @@ from speechgen.models.match import match
 from speechgen.models.speak import Drawing
 from speechgen.models.voice import Voice
 from speechgen.serving.guard import Guard
-from speechgen.serving.synthesiser import Spoken, Synthesiser
+from speechgen.serving.spoken import Spoken
+from speechgen.serving.synthesiser import Synthesiser
 from speechgen.text.spelling import spell_with_rests
 
 REPORT = "hard-list.json"

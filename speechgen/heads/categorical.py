@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from speechgen.config import Config
 from speechgen.heads.sampling import Generators, code_loss, draw, guide, pick
@@ -61,6 +62,26 @@ class CategoricalHead(nn.Module):
         if allowed is None:
             return draw(logits, temperature, top_k, top_p, generator)
         return draw(logits[..., allowed.start : allowed.stop], temperature, top_k, top_p, generator) + allowed.start
+
+    @torch.no_grad()
+    def probabilities(
+        self,
+        z: Tensor,
+        z_null: Tensor | None = None,
+        guidance: float = 1.0,
+        temperature: float = 1.0,
+        allowed: range | None = None,
+    ) -> Tensor:
+        """What ``sample`` with these arguments draws from: (N, K, V) doubles; at temperature 0 the largest is sure."""
+        guided = z_null is not None and guidance != 1.0
+        logits = guide(self.logits(torch.cat([z, z_null])), guidance) if guided else self.logits(z)
+        if allowed is not None:
+            inside = torch.zeros(self.codebook_size, dtype=torch.bool, device=z.device)
+            inside[allowed.start : allowed.stop] = True
+            logits = logits.masked_fill(~inside, -torch.inf)
+        if temperature == 0:
+            return F.one_hot(logits.argmax(-1), self.codebook_size).double()
+        return (logits.double() / temperature).softmax(-1)
 
     @torch.no_grad()
     def draw_at(self, logits: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:

@@ -35,7 +35,7 @@ class DenoisingHead(ModulatedMLP):
         """
         many = target.float().expand(self.draws, -1, -1)
         noised = self.process.disturb(many, 2, generator, **given)
-        said = self.network(noised.noisy, self.modulations(noised.time, self.condition(z)))
+        said = self.network(noised.noisy, self.modulations_at(noised.time, self.condition(z)))
         return weighted_mean((said.float() - noised.answer).square().mean(dim=(0, 2)), weights)
 
     @torch.no_grad()
@@ -84,13 +84,15 @@ class DenoisingHead(ModulatedMLP):
         rows = torch.cat([z, z_null]) if guided else z
         times = self.process.times(steps, solver).to(z.device)
         # Nothing here depends on x, so every step's modulations come out of one matrix product before the loop.
-        modulations = self.modulations(times[:, None], self.condition(rows))
+        modulations = self.modulations_at(times[:, None], self.condition(rows))
+        if guided:  # (S, 2, N, W), under which one x (N, D) becomes two predictions
+            modulations = tuple(part.unflatten(1, (2, -1)) for part in modulations)
         per_call = list(zip(*(part.unbind(0) for part in modulations), strict=True))
 
         def predict(x: Tensor, call: int) -> Tensor:
             if not guided:
                 return self.network(x, per_call[call])
-            conditioned, null = self.network(torch.cat([x, x]), per_call[call]).chunk(2)
+            conditioned, null = self.network(x, per_call[call]).unbind(0)
             return torch.lerp(null, conditioned, guidance)
 
         yield noise
@@ -99,8 +101,8 @@ class DenoisingHead(ModulatedMLP):
     @torch.no_grad()
     def predict(self, x: Tensor, time: Tensor, z: Tensor) -> Tensor:
         """What the network says of x (N, D) at times (N,), given z (N, C): of a flow, its vector field."""
-        return self.network(x, self.modulations(time, self.condition(z)))
+        return self.network(x, self.modulations_at(time, self.condition(z)))
 
-    def modulations(self, time: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
-        """All blocks' shifts, scales and gates for times (S, N or 1) and projected z (N, W): each (S, N, W)."""
-        return self.modulation(self.time(time) + condition)
+    def modulations_at(self, time: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
+        """The network's modulations at times (S, N or 1) for projected z (N, W): each (S, N, W)."""
+        return self.modulations(self.time(time) + condition)

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from speechgen.config import Config
 from speechgen.heads.sampling import Generators, code_loss, draw, guide
-from speechgen.nn.transformer import Transformer, TransformerConfig, TransformerState
+from speechgen.nn.cache import TransformerState
+from speechgen.nn.transformer import Transformer, TransformerConfig
 
 
 class DepthHeadConfig(Config):

@@ -40,7 +40,7 @@ class EnergyHead(ModulatedMLP):
         half the mean distance of two draws (Gneiting & Raftery 2007, equation 22)."""
         draws, target = self.config.draws, target.float()
         noise = torch.randn(draws, len(target), self.config.noise_width, generator=generator, device=target.device)
-        units = self.network(noise, self.modulation(self.condition(z))).float()
+        units = self.network(noise, self.modulations(self.condition(z))).float()
         attraction = self._distance(units, target).mean(0)
         first, second = torch.triu_indices(draws, draws, offset=1, device=target.device)
         return weighted_mean(attraction - 0.5 * self._distance(units[first], units[second]).mean(0), weights)
@@ -59,7 +59,7 @@ class EnergyHead(ModulatedMLP):
             z = torch.lerp(z_null, z, guidance)
         shape = (z.shape[0], self.config.noise_width)
         noise = gaussian(shape, generator, like=z) * temperature**0.5
-        return self.network(noise, self.modulation(self.condition(z)))
+        return self.network(noise, self.modulations(self.condition(z)))
 
     def _distance(self, a: Tensor, b: Tensor) -> Tensor:
         """(..., D) and (..., D) to (...); a little above zero where they meet, so that the gradient exists there."""

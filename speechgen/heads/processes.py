@@ -78,7 +78,7 @@ class FlowProcess:
         """Euler, or the midpoint rule, which calls the network twice per step. Nothing is drawn on the way."""
         for step in range(steps):
             if solver == "euler":
-                x = x + predict(x, step) / steps
+                x = torch.add(x, predict(x, step), alpha=1 / steps)
             else:
                 halfway = x + predict(x, 2 * step) / (2 * steps)
                 x = x + predict(halfway, 2 * step + 1) / steps

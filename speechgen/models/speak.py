@@ -14,7 +14,7 @@ from speechgen.heads.base import STEPPED
 from speechgen.models.rows import Segment, make_rows, symbol_numbers
 from speechgen.models.tts import Rows, TokenTTS
 from speechgen.models.voice import Voice
-from speechgen.nn.transformer import TransformerState
+from speechgen.nn.cache import TransformerState
 from speechgen.orders.layout import Step
 from speechgen.orders.stepwise import Walk
 
@@ -34,13 +34,15 @@ class Drawing:
 
 @dataclass
 class Line:
-    """Speech that is being drawn: where it stands, what the transformer remembers of it, and how to draw."""
+    """Speech that is being drawn: where it stands, what the transformer remembers of it, and how to draw. Symbol
+    number n has ``durations[n]`` frames."""
 
     walk: Walk
     state: TransformerState
     drawing: Drawing
     generator: torch.Generator
     takes: int
+    durations: np.ndarray
 
     @property
     def done(self) -> bool:
@@ -74,7 +76,7 @@ def speak(
             yield units
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def begin(
     model: TokenTTS,
     symbols: list[str],
@@ -84,14 +86,17 @@ def begin(
     generator: torch.Generator,
     takes: int = 1,
     rests: Sequence[float] = (),
+    durations: np.ndarray | None = None,
 ) -> Line:
-    """A line before its first step; arguments as of ``speak``."""
+    """A line before its first step; arguments as of ``speak``. ``durations``: frames of each symbol, where they are
+    planned already."""
     config = model.config
     if config.head.kind == "one-step" and config.head.guidance != 1.0:
         drawing = replace(drawing, guidance=1.0)  # it is in the weights: a single pass
     prompt = None if voice is None else _prompt(voice)
     numbers = symbol_numbers(config, symbols)
-    durations = plan_durations(model, numbers, language, prompt, drawing.speed, rests)
+    if durations is None:
+        durations = plan_durations(model, numbers, language, prompt, drawing.speed, rests)
     target = Segment(None, numbers, durations).whole_steps(config.patch)
     rows = make_rows(model, [(prompt, target)], [language])
     embed, state, limit = _conditions(model, rows, target, drawing.guidance != 1.0, takes)
@@ -103,10 +108,10 @@ def begin(
             return torch.zeros_like(said)
         return said
 
-    return Line(Walk(model.order, embed, limit, stop), state, drawing, generator, takes)
+    return Line(Walk(model.order, embed, limit, stop), state, drawing, generator, takes, durations)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def advance(model: TokenTTS, lines: list[Line]) -> list[Tensor | None]:
     """One step of several lines at once: the units (takes, patch, C or K) that each completed, if it did.
 

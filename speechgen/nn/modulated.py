@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speechgen.nn.adaln import AdaptiveModulation, modulate
+from speechgen.nn.adaln import AdaptiveModulation
 
 
 class ModulatedMLP(nn.Module):
@@ -21,13 +21,19 @@ class ModulatedMLP(nn.Module):
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
 
+    def modulations(self, condition: Tensor) -> tuple[Tensor, ...]:
+        """Shift, factor (1 + scale) and gate of each block, then shift and factor of the output, for a condition
+        (..., width): each (..., width)."""
+        parts = self.modulation(condition)
+        return tuple(part + 1 if index % 3 == 1 else part for index, part in enumerate(parts))
+
     def network(self, x: Tensor, modulations: tuple[Tensor, ...]) -> Tensor:
-        """x (..., input width) under the shifts, scales and gates that ``modulation`` made, each (..., width)."""
+        """x (..., input width) under what ``modulations`` made; the two broadcast together."""
         h = self.input(x)
         for index, block in enumerate(self.blocks):
             h = block(h, *modulations[3 * index : 3 * index + 3])
-        shift, scale = modulations[-2:]
-        return self.output(modulate(F.layer_norm(h, h.shape[-1:], eps=1e-6), shift, scale))
+        shift, factor = modulations[-2:]
+        return self.output(torch.addcmul(shift, F.layer_norm(h, h.shape[-1:], eps=1e-6), factor))
 
 
 class Block(nn.Module):
@@ -38,6 +44,6 @@ class Block(nn.Module):
         self.up = nn.Linear(width, width)
         self.down = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, shift: Tensor, scale: Tensor, gate: Tensor) -> Tensor:
-        h = modulate(F.layer_norm(x, x.shape[-1:], eps=1e-6), shift, scale)
+    def forward(self, x: Tensor, shift: Tensor, factor: Tensor, gate: Tensor) -> Tensor:
+        h = torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=1e-6), factor)
         return torch.addcmul(x, gate, self.down(F.silu(self.up(h))))

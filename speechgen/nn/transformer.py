@@ -6,22 +6,22 @@ a vector per sequence (added, or by AdaLN) and a memory read by cross-attention.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Self
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from speechgen.config import Config
 from speechgen.nn.adaln import AdaptiveModulation, modulate
 from speechgen.nn.attention import CrossAttention, SelfAttention, rotary_tables
+from speechgen.nn.cache import Modulation, TransformerState, visible_to_step
 from speechgen.nn.linear import Linear
+from speechgen.nn.mlp import GELU, SwiGLU
 
 Attention = Callable[[Tensor], Tensor]
-Modulation = tuple[Tensor, ...]  # shift, scale, gate of the attention, then of the MLP; each (B, 1, C)
+MLPS = {"swiglu": SwiGLU, "gelu": GELU}
 
 
 class TransformerConfig(Config):
@@ -50,33 +50,6 @@ class TransformerConfig(Config):
     @property
     def head_width(self) -> int:
         return self.width // self.heads
-
-
-@dataclass
-class TransformerState:
-    """What a causal transformer remembers between steps. ``step`` writes into its tensors; ``clone`` before a fork.
-
-    ``keys`` and ``values`` are (layers, B, heads, max_length, head width), of which ``length`` positions are filled.
-    """
-
-    keys: Tensor
-    values: Tensor
-    rotary: tuple[Tensor, Tensor]
-    memory: list[tuple[Tensor, Tensor] | None]  # per layer
-    memory_mask: Tensor | None
-    modulations: list[Modulation | None]  # per layer
-    bias: Tensor | None  # (B, 1, C), the added condition
-    length: int = 0
-    visible: Tensor | None = None  # (B, max_length) bool, once a step has hidden a position
-
-    @property
-    def max_length(self) -> int:
-        return self.keys.shape[3]
-
-    def clone(self) -> "TransformerState":
-        """An independent copy, so that one prompt may be continued many times."""
-        visible = None if self.visible is None else self.visible.clone()
-        return replace(self, keys=self.keys.clone(), values=self.values.clone(), visible=visible)
 
 
 class Transformer(nn.Module):
@@ -170,7 +143,7 @@ class Transformer(nn.Module):
         if end > state.max_length:
             raise ValueError(f"{end} positions do not fit in a state made for {state.max_length}")
         rotary = tuple(table[start:end] for table in state.rotary)
-        visible = _visible_to_step(state, start, end, mask)
+        visible = visible_to_step(state, start, end, mask)
         if together:
             visible = torch.ones(1, 1, end - start, end, dtype=torch.bool, device=x.device)
         if state.bias is not None:
@@ -194,7 +167,7 @@ class Transformer(nn.Module):
                 raise ValueError(f"{state.length + 1} positions do not fit in a state made for {state.max_length}")
         ends = [(state.length, state.length + 1) for state in states]
         rotaries = [tuple(table[a:b] for table in state.rotary) for state, (a, b) in zip(states, ends)]
-        visibles = [_visible_to_step(state, a, b, None) for state, (a, b) in zip(states, ends)]
+        visibles = [visible_to_step(state, a, b, None) for state, (a, b) in zip(states, ends)]
         x = torch.cat([x if state.bias is None else x + state.bias for x, state in zip(xs, states, strict=True)])
         for index, layer in enumerate(self.layers):
             caches = [(state.keys[index], state.values[index], state.length) for state in states]
@@ -236,7 +209,7 @@ class Layer(nn.Module):
         self.cross_norm = nn.RMSNorm(config.width, eps=1e-5) if config.cross_attention else None
         self.cross = CrossAttention(config.width, config.heads, config.dropout) if config.cross_attention else None
         self.mlp_norm = nn.RMSNorm(config.width, eps=1e-5)
-        self.mlp = SwiGLU(config) if config.mlp == "swiglu" else GELU(config)
+        self.mlp = MLPS[config.mlp](config.width, config.mlp_multiplier)
         self.dropout = nn.Dropout(config.dropout)
         if config.condition == "adaln":
             self.modulation = AdaptiveModulation(config.condition_width, config.width, parts=6)
@@ -255,50 +228,6 @@ class Layer(nn.Module):
             branch = modulate(branch, modulation[3], modulation[4])
         branch = self.dropout(self.mlp(branch))
         return x + (branch if modulation is None else branch * modulation[5])
-
-
-class SwiGLU(nn.Module):
-    """Gated MLP; two thirds of the hidden width, so that it costs what a plain MLP of that multiplier does."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        # Whole multiples of 32 keep vector units full.
-        hidden = 32 * max(1, round(config.width * config.mlp_multiplier * 2 / 3 / 32))
-        self.up = Linear(config.width, 2 * hidden, bias=False)
-        self.down = Linear(hidden, config.width, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        gate, value = self.up(x).chunk(2, dim=-1)
-        return self.down(F.silu(gate) * value)
-
-
-class GELU(nn.Module):
-    """The classic two-layer MLP."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        hidden = int(config.width * config.mlp_multiplier)
-        self.up = Linear(config.width, hidden, bias=False)
-        self.down = Linear(hidden, config.width, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.gelu(self.up(x)))
-
-
-def _visible_to_step(state: TransformerState, start: int, end: int, mask: Tensor | None) -> Tensor | None:
-    """Which cached positions each new one may see: (B or 1, 1, T_new, end) bool, or None for all (or plain causal)."""
-    if mask is not None and state.visible is None:
-        state.visible = torch.ones(mask.shape[0], state.max_length, dtype=torch.bool, device=mask.device)
-    if mask is not None:
-        state.visible[:, start:end] = mask
-    if state.visible is None and (start == 0 or end - start == 1):
-        return None
-    causal = torch.ones(end - start, end, dtype=torch.bool, device=state.keys.device).tril(diagonal=start)
-    if state.visible is None:
-        return causal[None, None]
-    # A hidden position still sees itself: its output is not used, but attention over nothing would be undefined.
-    itself = torch.eye(end, dtype=torch.bool, device=causal.device)[start:]
-    return ((causal & state.visible[:, None, :end]) | itself).unsqueeze(1)
 
 
 def _attention_mask(mask: Tensor | None) -> Tensor | None:

@@ -75,30 +75,33 @@ class Walk:
         self.order, self.embed, self.limit, self.stop = order, embed, limit, stop
         self.index = 0
         self.done = False
-        self._unit: Tensor | None = None
+        self.unit: Tensor | None = None  # the latest
+        self._ends: Tensor | None = None
         self._recent: deque[Tensor] = deque(maxlen=order.memory)
         self._step: Step | None = None
 
     def feed(self) -> Tensor:
         """The backbone's input for the next step: (R, any, C)."""
-        return self.embed(self.index, self._unit)
+        return self.embed(self.index, self.unit)
 
-    def plan(self, z: Tensor) -> Step:
-        """What the next step draws, for z (N, C)."""
-        if self.index == 0:
+    def plan(self, z: Tensor, ahead: int = 0) -> Step:
+        """What the next step draws, for z (N, C); or what one so many steps ``ahead`` will, if no row ends before."""
+        if self._ends is None:
             self._ends = torch.full((z.shape[0],), self.limit, device=z.device)
             self._stopped = torch.zeros_like(self._ends, dtype=torch.bool)
-        self._step = self.order.plan(self.index, self._ends)
-        return self._step
+        step = self.order.plan(self.index + ahead, self._ends)
+        if not ahead:
+            self._step = step
+        return step
 
     def take(self, z: Tensor, unit: Tensor) -> Frame | None:
         """Take the unit that was drawn for the planned step; returns the frame that it completes, if it does."""
         step = self._step
-        self._unit = unit.masked_fill(~step.real, self.order.special)
-        self._recent.append(self._unit)
+        self.unit = unit.masked_fill(~step.real, self.order.special)
+        self._recent.append(self.unit)
         self.index += 1
         if self.stop is not None and step.decides is not None:
-            last_now = self.stop(z, self._unit, step) & (step.decides < self._ends)
+            last_now = self.stop(z, self.unit, step) & (step.decides < self._ends)
             self._ends = self._ends.masked_fill(last_now, step.decides + 1)
             self._stopped = self._stopped | last_now
         if step.completes is None:

@@ -11,7 +11,8 @@ from speechgen.models.voice import Voice
 from speechgen.serving.limits import Limits
 from speechgen.serving.pictures import take_png
 from speechgen.serving.prompts import read_prompt
-from speechgen.serving.synthesiser import Spoken, Synthesiser
+from speechgen.serving.spoken import Spoken
+from speechgen.serving.synthesiser import Synthesiser
 from speechgen.serving.voices import find_voice, shipped_voices
 
 

@@ -13,7 +13,8 @@ from speechgen.models.speak import Drawing
 from speechgen.models.voice import Voice
 from speechgen.serving.limits import Limits
 from speechgen.serving.prompts import sounding, trim_silence
-from speechgen.serving.synthesiser import Spoken, Synthesiser
+from speechgen.serving.spoken import Spoken
+from speechgen.serving.synthesiser import Synthesiser
 
 SPEEDS = (0.5, 2.0)  # beyond which words do not sound natural any more
 CLOSE = 0.02  # of its length that speech may miss before it is said again

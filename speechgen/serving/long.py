@@ -130,7 +130,8 @@ def _key(
     """A fingerprint of all that the sound depends on."""
     digest = hashlib.sha256()
     models = [fingerprint(synthesiser.tts), fingerprint(synthesiser.codec)]
-    digest.update(json.dumps([text, language, asdict(drawing), seed, guard and guard.retries, models]).encode())
+    asked = [text, language, asdict(drawing), seed, guard and guard.retries, models, synthesiser.precision]
+    digest.update(json.dumps(asked).encode())
     if voice is not None:
         digest.update(voice.latents.numpy().tobytes() + voice.symbols.numpy().tobytes())
     return digest.hexdigest()

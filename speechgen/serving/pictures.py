@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from speechgen.audio.pictures import LOUD, QUIET, mel_decibel
-from speechgen.serving.synthesiser import Take
+from speechgen.serving.spoken import Take
 
 COLUMNS = 1200  # of a waveform: each shows the range of its samples
 

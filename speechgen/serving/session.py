@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from speechgen.audio.watermark import Watermarker
+from speechgen.models.draft import speak_with_draft
 from speechgen.models.speak import Drawing, begin, speak
 from speechgen.models.tts import TokenTTS
 from speechgen.models.voice import Voice
+from speechgen.orders.speculative import Tally
 from speechgen.serving.batcher import Batcher
 from speechgen.serving.guard import Checked, Guard, Verdict
 from speechgen.serving.levels import Edges, Leveller
@@ -67,15 +69,18 @@ class Session:
         guard: Guard | None = None,
         *,
         batcher: Batcher | None = None,
+        draft: TokenTTS | None = None,
         watermark: bool = True,
         first: int = 0,
         levels: Levels | None = None,
     ):
-        """``batcher``: draws the frames in steps shared with other sessions. ``watermark``: marks the audio as
+        """``batcher``: draws the frames in steps shared with other sessions. ``draft``: a smaller model that proposes
+        codes, of which ``tally`` counts those accepted; not for batches. ``watermark``: marks the audio as
         generated. ``first``: the passage to begin with, and ``levels`` what was left of the loudness before it."""
         self.tts, self.codec, self.passages, self.voice = tts, codec, passages, voice
         self.language, self.drawing = language, drawing
-        self.guard = guard
+        self.guard, self.draft = guard, draft
+        self.tally = Tally()
         self.spans: list[Span] = []
         self.checks: list[Checked] = []
         self.warnings: list[str] = []
@@ -164,7 +169,12 @@ class Session:
             (fixed + each * len(passage.symbols) + sum(passage.rests)) / self.drawing.speed * self.codec.frame_rate
         )
         asked = (passage.symbols, self.language, self.voice, self.drawing, self._generator, 1, passage.rests)
-        drawn = speak(self.tts, *asked) if self._batcher is None else self._batcher.draw(begin(self.tts, *asked))
+        if self._batcher is not None:
+            drawn = self._batcher.draw(begin(self.tts, *asked))
+        elif self.draft is not None:
+            drawn = speak_with_draft(self.tts, self.draft, *asked, tally=self.tally)
+        else:
+            drawn = speak(self.tts, *asked)
         frames = 0
         for units in drawn:
             frames += units.shape[1]

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,16 +12,20 @@ from torch import Tensor
 from speechgen.audio.resample import resample
 from speechgen.errors import UserError
 from speechgen.models.align import align
+from speechgen.models.draft import check_draft
 from speechgen.models.listener import Listener
 from speechgen.models.load import load, unit_fingerprint
 from speechgen.models.rows import symbol_numbers
 from speechgen.models.speak import Drawing
 from speechgen.models.tts import UNKNOWN, TokenTTS
 from speechgen.models.voice import Voice
+from speechgen.nn.packed import Precision, pack_linears
+from speechgen.orders.speculative import Tally
 from speechgen.serving.batcher import Batcher
-from speechgen.serving.guard import RETRIES, Checked, Guard
+from speechgen.serving.guard import RETRIES, Guard
 from speechgen.serving.prompts import Prompt, pause_before, read_prompt
-from speechgen.serving.session import Levels, Passage, Session, Span
+from speechgen.serving.session import Levels, Passage, Session
+from speechgen.serving.spoken import Spoken, Take
 from speechgen.text.chunks import split_sentences
 from speechgen.text.normalise import left_out, normalise
 from speechgen.text.override import plain
@@ -35,39 +39,6 @@ RANGES = {"steps": (1, 100), "guidance": (0.0, 10.0), "temperature": (0.0, 2.0),
 NOT_SAID = -6.0  # mean log-probability of an alignment below which the transcript is not what was said
 
 
-@dataclass(frozen=True)
-class Take:
-    """One rendering: ``wave`` (T,), the seed that gives it again, where each chunk of the text lies, and with a guard
-    what it made of each."""
-
-    wave: Tensor
-    seed: int
-    spans: list[Span]
-    checks: list[Checked] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """What ``say`` made. ``first_audio``: seconds until the first samples were ready; ``x_real_time``: seconds of
-    audio per second of compute, over all takes."""
-
-    takes: list[Take]
-    sample_rate: int
-    first_audio: float
-    x_real_time: float
-    warnings: list[str]
-
-    @property
-    def wave(self) -> Tensor:
-        """The first take's (T,)."""
-        return self.takes[0].wave
-
-    @property
-    def seconds(self) -> float:
-        """Length of the first take."""
-        return len(self.wave) / self.sample_rate
-
-
 @dataclass
 class _Written:
     text: str
@@ -77,27 +48,47 @@ class _Written:
 class Synthesiser:
     """Speaks text in the voice of a prompt. Holds nothing that changes, so threads may share one."""
 
-    def __init__(self, tts: TokenTTS, codec: Codec, listener: Listener):
-        """Raises UserError when the TTS was not trained on units of this codec's shape."""
+    def __init__(
+        self,
+        tts: TokenTTS,
+        codec: Codec,
+        listener: Listener,
+        precision: Precision = "f32",
+        draft: TokenTTS | None = None,
+    ):
+        """Takes the TTS over, whose matrices of every step are packed in this ``precision`` (``nn.packed``). A smaller
+        ``draft`` proposes codes to it.
+
+        Raises UserError when the TTS was not trained on units of this codec's shape, and for a draft unlike it.
+        """
         self.tts, self.codec, self.listener = tts, codec, listener
         wanted = (tts.config.frame_rate, tts.config.unit_width)
         if wanted != (codec.frame_rate, codec.config.width) or codec.codebooks < self._codebooks:
             units = f"{codec.frame_rate:g} Hz, {codec.config.width} channels and {codec.codebooks} codebooks"
             raise UserError(f"{tts.config.codec}: a codec of {units} does not fit this TTS")
         self.codec_fingerprint = unit_fingerprint(codec)
+        self.precision, self.draft = precision, draft
+        if draft is not None:
+            check_draft(tts, draft)
+        for model in (tts,) if draft is None else (tts, draft):
+            pack_linears(model.transformer, precision)
+            pack_linears(model.head, precision)
 
     @classmethod
-    def load(cls, model: str | Path = "starter-tts") -> "Synthesiser":
-        """A TTS by name or folder, with the codec and the listener that its config names."""
-        module = load(model)
-        if not isinstance(module, TokenTTS):
-            raise UserError(f"{model}: is a {module.config.kind}, and speaking takes a tts")
-        return cls.of(module)
+    def load(
+        cls, model: str | Path = "starter-tts", precision: Precision = "f32", draft: str | Path | None = None
+    ) -> "Synthesiser":
+        """A TTS by name or folder, with the codec and the listener that its config names, and a draft for it."""
+        modules = [load(name) for name in (model, draft) if name is not None]
+        for name, module in zip((model, draft), modules):
+            if not isinstance(module, TokenTTS):
+                raise UserError(f"{name}: is a {module.config.kind}, and speaking takes a tts")
+        return cls.of(modules[0], precision, *modules[1:])
 
     @classmethod
-    def of(cls, tts: TokenTTS) -> "Synthesiser":
+    def of(cls, tts: TokenTTS, precision: Precision = "f32", draft: TokenTTS | None = None) -> "Synthesiser":
         """A TTS that is loaded already, with the codec and the listener that its config names."""
-        return cls(tts, load(tts.config.codec), load(tts.config.listener))
+        return cls(tts, load(tts.config.codec), load(tts.config.listener), precision, draft)
 
     @property
     def sample_rate(self) -> int:
@@ -162,6 +153,7 @@ class Synthesiser:
         if takes < 1:
             raise UserError(f"takes = {takes}: at least 1")
         made: list[Take] = []
+        tallies: list[Tally] = []
         told: dict[str, None] = {}
         first_audio = 0.0
         for number in range(takes):
@@ -174,10 +166,11 @@ class Synthesiser:
             # A model that stops at once has said nothing; that is a short take, not an error.
             wave = torch.cat(blocks) if blocks else torch.zeros(0)
             made.append(Take(wave, seed + number, session.spans, session.checks))
+            tallies += [] if self.draft is None else [session.tally]
             told |= dict.fromkeys(session.warnings)
         seconds = sum(len(take.wave) for take in made) / self.sample_rate
         speed = seconds / (time.perf_counter() - started)
-        return Spoken(made, self.sample_rate, first_audio, speed, list(told))
+        return Spoken(made, self.sample_rate, first_audio, speed, list(told), tallies)
 
     def stream(
         self,
@@ -201,7 +194,8 @@ class Synthesiser:
         passages, unknown = self._passages(text, language)
         fitted = None if voice is None else self._fitted(voice)
         asked = (self.tts, self.codec, passages, fitted, language, drawing, seed, guard)
-        session = Session(*asked, batcher=batcher, watermark=watermark, first=first, levels=levels)
+        draft = self.draft if batcher is None else None
+        session = Session(*asked, batcher=batcher, draft=draft, watermark=watermark, first=first, levels=levels)
         if unsaid := left_out(text):
             session.warnings.append(f"{' '.join(unsaid)} cannot be said and is left out")
         if unknown:

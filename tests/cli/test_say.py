@@ -294,3 +294,26 @@ def test_text_that_is_not_utf_8_is_one_line(shell: Shell, tts: Path, tmp_path: P
 def test_consent_is_asked_for_in_the_help(shell: Shell) -> None:
     for verb in (["say"], ["voice", "export"], ["voice", "create"], ["voice"], ["demo"], ["serve"]):
         assert "consent" in shell(*verb, "--help")[0]
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_other_precisions_speak(precision: str, shell: Shell, tts: Path, prompt_file: Path, tmp_path: Path) -> None:
+    common = ("say", "The dog.", "--prompt", prompt_file, "--model", tts, *QUICK, "-o")
+    shell(*common, tmp_path / "f32.wav")
+    shell(*common, tmp_path / "other.wav", "--precision", precision)
+    one, other = (read_audio(tmp_path / name)[0] for name in ("f32.wav", "other.wav"))
+    assert len(one) == len(other) and not torch.equal(one, other)
+    _, err = shell(*common, tmp_path / "wrong.wav", "--precision", "f16", status=2)
+    assert "f16" in err and not (tmp_path / "wrong.wav").exists()
+
+
+def test_a_draft_proposes_codes(shell: Shell, tiny_models: Path, prompt_file: Path, tmp_path: Path) -> None:
+    codes = tiny_models / "tts-codes"
+    common = ("say", "The dog.", "--prompt", prompt_file, "--temperature", 0, "--no-guard", "--model")
+    shell(*common, codes, "-o", tmp_path / "alone.wav")
+    out, _ = shell(*common, codes, "--draft", codes, "-o", tmp_path / "drafted.wav")
+    assert "draft: 100% of the draft's codes accepted" in out
+    alone, drafted = (read_audio(tmp_path / name)[0] for name in ("alone.wav", "drafted.wav"))
+    torch.testing.assert_close(alone, drafted, atol=1e-3, rtol=0)
+    _, err = shell(*common, tiny_models / "tts", "--draft", codes, "-o", tmp_path / "none.wav", status=2)
+    assert "head: flow" in err and not (tmp_path / "none.wav").exists()

@@ -1,7 +1,6 @@
 """Timing: rows, ratios, targets, and what the others are."""
 
 import json
-import math
 
 import pytest
 import torch
@@ -13,17 +12,11 @@ from speechgen.evaluation.bench import (
     PUBLISHED,
     Candidate,
     bench_codecs,
-    bench_speech,
     codec_candidates,
-    random_synthesiser,
-    random_voice,
     use_threads,
 )
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.pretrained import PretrainedCodec
-from speechgen.models.speak import Drawing
-from speechgen.models.tts import TTSConfig
-from speechgen.serving.synthesiser import Synthesiser
 from speechgen.tokenizers.codec import CodecConfig, build_codec
 from speechgen.tokenizers.presets import PRESETS
 
@@ -102,26 +95,6 @@ def test_the_others_have_their_published_sizes(name, sample_rate, frame_rate, co
     assert (codec.sample_rate, codec.frame_rate, codec.codebooks) == (sample_rate, frame_rate, codebooks)
 
 
-def test_speech_is_timed_in_every_way_of_drawing(tiny_models):
-    synthesiser = Synthesiser.load(tiny_models / "tts")
-    drawings = [Drawing(8, 1.5), Drawing(1, 1.0)]
-    report = bench_speech(synthesiser, "tiny", "the fox", random_voice(synthesiser), drawings, repeats=1, threads=1)
-    assert [(row["steps"], row["guidance"]) for row in report["rows"]] == [(8, 1.5), (1, 1.0)]
-    for row in report["rows"]:
-        assert row["name"] == "tiny" and row["x_real_time"] > 0
-        assert 0 < row["first_audio"] <= row["seconds"] / row["x_real_time"] + 1e-3
-    (target,) = report["targets"]
-    assert target["what"] == "tiny: x real time, 8 steps, guided" and target["at_least"] == 3
-
-
-def test_without_weights_a_random_model_speaks():
-    tiny = {"width": 32, "layers": 1, "heads": 2}
-    values = {"text": "characters", "symbols": [" ", "h", "i"], "languages": ["en"], "transformer": tiny}
-    synthesiser = random_synthesiser(make_config(TTSConfig, values))
-    said = synthesiser.say("hi", random_voice(synthesiser), "en", Drawing(steps=1))
-    assert said.seconds > 0 and math.isfinite(said.wave.abs().max())
-
-
 def test_threads_are_set_back():
     before = torch.get_num_threads()
     with pytest.raises(ZeroDivisionError), use_threads(before + 1):
@@ -135,12 +108,3 @@ def test_the_machine_is_described_in_one_line():
     assert "\n" not in line
     assert f"torch {torch.__version__.split('+')[0]}" in line and f"{torch.get_num_threads()} threads" in line
     assert "cores" in line and "GiB" in line
-
-
-def test_figures_go_to_a_file(tiny_models, tmp_path):
-    words = ["tts", "--model", str(tiny_models / "tts"), "--text", "Hi.", "--repeats", "1", "--threads", "1"]
-    done = CliRunner().invoke(verbs.app, [*words, "--json", str(tmp_path / "tts.json")])
-    assert done.exit_code == 0, done.output
-    report = json.loads((tmp_path / "tts.json").read_text())
-    assert isinstance(report["machine"], str) and len(report["rows"]) == 8
-    assert set(report["rows"][0]) >= {"name", "params", "x_real_time", "first_audio", "steps", "guidance"}

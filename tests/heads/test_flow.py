@@ -126,7 +126,7 @@ def test_sampling_walks_the_velocity_that_was_trained() -> None:
     x = torch.randn(5, 4, generator=generator())
     for step in range(4):
         time = torch.full((1, 5), step / 4)
-        x = x + head.network(x[None], head.modulations(time, head.condition(z)))[0] / 4
+        x = x + head.network(x[None], head.modulations_at(time, head.condition(z)))[0] / 4
     torch.testing.assert_close(head.sample(z, generator=generator(), steps=4), x)
 
 
