@@ -52,7 +52,7 @@ class OneStepHead(DenoisingHead):
         if noise is None:
             noise = torch.randn(target.shape, generator=generator, device=target.device)
         start = torch.zeros(1, 1, device=target.device)
-        (said,) = self.network(noise[None], self.modulations(start, self.condition(z)))
+        (said,) = self.network(noise[None], self.modulations_at(start, self.condition(z)))
         return weighted_mean((said.float() - (target - noise)).square().mean(dim=1), weights)
 
     @torch.no_grad()
