@@ -25,6 +25,7 @@ from speechgen.tokenizers.codec import build_codec
 from speechgen.training.checkpoint import list_checkpoints
 from speechgen.training.experiment import read_experiment
 from speechgen.training.facts import read_facts
+from speechgen.training.opponents import read_discriminators
 
 ROOT = Path(__file__).resolve().parents[2]
 OVERNIGHT = sorted((ROOT / "egs").glob("*/overnight/run.sh"))  # a chain of three trainings, with stages of its own
@@ -263,19 +264,24 @@ def test_the_shipped_codec_is_fine_tuned_on_a_folder_of_any_recordings(tmp_path:
         wave = 0.2 * np.sin(2 * np.pi * (150 + 40 * number) * seconds) * np.sin(5 * seconds)
         soundfile.write(folder / name, np.stack([wave, wave], 1) if number % 2 else wave, rate)
     run = copy_recipe(ROOT / "egs/custom/codec/run.sh", tmp_path / "a clone")
-    budget = "training.steps=3 training.evaluate_every=3 task.batch=2 task.adversarial.discriminator_warmup=1"
-    options = ["--corpus", str(folder), "--nj", "1", "--ngpu", "0", "--entropy_steps", "2", "--set", budget]
-    said = run_recipe(run, *options)
+    budget = "training.steps=3 training.evaluate_every=3 task.batch=2"
+    options = ["--corpus", str(folder), "--nj", "1", "--ngpu", "0", "--entropy_steps", "2", "--set"]
+    said = run_recipe(run, *options, budget)
     assert said.count(": finished in") == len(STAGES) and "data/train: 5 good, 0 bad" in said
     results = (run.parent / "RESULTS.md").read_text(encoding="utf-8")
     assert "| codec-3k |" in results and "| speech-16k-3k |" in results and "started from: speech-16k" in results
     packed = run.parent / "exp/codec/packed"
-    assert (packed / "discriminators.safetensors").exists()
+    assert not (packed / "discriminators.safetensors").exists()
     assert unit_fingerprint(load(packed)) == unit_fingerprint(load("speech-16k"))
+
+    against = [*options, f"{budget} task.adversarial.discriminator_warmup=1", "--config", "conf/adversarial.yaml"]
+    run_recipe(run, *against, "--stage", "train", "--stop_stage", "train")
+    assert read_discriminators(run.parent / "exp/adversarial") is not None
 
     (folder / "broken.wav").write_bytes(b"no sound")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    refused = subprocess.run([str(run), *options], env=environment, capture_output=True, text=True, timeout=900)
+    again = [str(run), *options, budget]
+    refused = subprocess.run(again, env=environment, capture_output=True, text=True, timeout=900)
     assert refused.returncode != 0 and "my_recordings-broken" in refused.stdout + refused.stderr
 
 
