@@ -1,5 +1,7 @@
 """What generators have in common that make a whole image in one pass: no units, no order, no head."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -17,8 +19,8 @@ class OneShotConfig(Config):
     labels: list[str] = []
 
 
-class OneShot(nn.Module):
-    """Told a label (B,), or ``nothing``."""
+class OneShot(nn.Module, ABC):
+    """Told a label (B,), or ``nothing``. A model that learns alone, unlike a GAN, also has ``losses``."""
 
     config: OneShotConfig
 
@@ -31,10 +33,6 @@ class OneShot(nn.Module):
         """Numbers of labels (B,); raises UserError for one that is not known."""
         return label_ids(names, self.config.labels, captions=False)
 
-    def losses(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        """What training lowers, for images (B, C, side, side) in [-1, 1], and facts to log."""
-        raise NotImplementedError
-
+    @abstractmethod
     def sample(self, labels: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
         """Draw images (B, C, side, side) in [-1, 1]; noise has standard deviation sqrt(temperature)."""
-        raise NotImplementedError

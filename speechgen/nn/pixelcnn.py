@@ -5,6 +5,7 @@ Each position is shown the unit before its own, so masks that let a position see
 everywhere. ``step`` computes the whole picture anew: what lies above has no cache that a row would not outgrow.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -25,16 +26,16 @@ class PictureSoFar:
     condition: Tensor
 
 
-class PictureBackbone(nn.Module):
+class PictureBackbone(nn.Module, ABC):
     """(B, S, width) to (B, S, width), S positions of a square picture in raster order, each seeing those before it."""
 
     def __init__(self, side: int) -> None:
         super().__init__()
         self.side = side
 
+    @abstractmethod
     def features(self, picture: Tensor, condition: Tensor) -> Tensor:
         """A whole picture (B, width, side, side), told (B, width, 1, 1), to what its positions know (B, width, ...)."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, condition: Tensor, visible: Tensor | None = None) -> Tensor:
         """x (B, S, width) with S up to side * side; condition (B, width). ``visible`` is what the masks say anyway."""
