@@ -7,8 +7,7 @@ from speechgen.data.images import Images
 from speechgen.losses.adversarial import AdversarialKind, discriminator_losses, generator_losses
 from speechgen.losses.patches import PatchConfig, PatchDiscriminators
 from speechgen.models.gan import ImageGAN
-from speechgen.models.normalizing_flow import ImageFlow
-from speechgen.models.vae import ImageVAE
+from speechgen.models.one_shot import OneShot
 from speechgen.training.images import AT_ONCE, ImageBatch, ImageTask, ImageTraining, sheet
 from speechgen.training.loop import Shown
 
@@ -25,11 +24,9 @@ class OneShotTask(ImageTask):
 class OneShotTraining(ImageTraining):
     """A model with a loss of its own."""
 
-    model: ImageVAE | ImageFlow
+    model: OneShot
 
-    def __init__(
-        self, model: ImageVAE | ImageFlow, task: OneShotTask, train: Images, dev: Images, seed: int = 0
-    ) -> None:
+    def __init__(self, model: OneShot, task: OneShotTask, train: Images, dev: Images, seed: int = 0) -> None:
         self.name = model.config.kind
         super().__init__(model, task, train, dev, seed)
 
