@@ -39,11 +39,11 @@ def levels(model: Generator, asked: Asked, drawing, generator: torch.Generator) 
         for frame in stepwise(order.first, model.backbone, state, embed, draw_first, limit=positions, guided=guided):
             units[:, frame.index, 0] = frame.values[:, 0]
             yield _known(units, order.special)
-    everything = torch.ones(positions, positions, dtype=torch.bool, device=rows.device)
 
     def look(shown: Tensor, level: int) -> Tensor:
         blank = torch.zeros(shown.shape[:2], dtype=torch.bool, device=rows.device)
-        return model.look(model.embed(shown, blank).repeat(many, 1, 1), condition(level), everything)
+        visible = order.visible(level, positions, rows.device)
+        return model.look(model.embed(shown, blank).repeat(many, 1, 1), condition(level), visible)
 
     def draw_level(z: Tensor, z_null: Tensor | None, level: int, temperature: float | None) -> Tensor:
         return draw(z, z_null, **({} if temperature is None else {"temperature": temperature}))[:, level]

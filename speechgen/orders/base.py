@@ -33,11 +33,13 @@ def build_order(
     config: OrderConfig, codebooks: int = 0, codebook_size: int = 0, sides: tuple[int, ...] = ()
 ) -> Raster | FlatRaster | Delay | Levels | Masked | Frames | NextScale | Joint:
     """The order a config names, over K = ``codebooks`` of V = ``codebook_size`` codes; 0 means continuous units.
-    ``sides`` of the grid, where the order asks what a frame is.
+    ``sides`` of the grid, where the order asks what a frame or a neighbour is.
 
     Raises UserError when the order cannot arrange such units.
     """
     _check_unit(config, codebooks)
+    if getattr(config, "span", 1) > 1:
+        _check_span(config, sides)
     match config:
         case RasterConfig():
             return Raster(codebooks, codebook_size)
@@ -105,3 +107,10 @@ def _check_unit(order: OrderConfig, codebooks: int) -> None:
         raise UserError(f"order: {order.kind} arranges codebooks, but the units are continuous; use order: raster")
     if codebooks > 0 and order.kind == "joint":
         raise UserError("order: joint turns noise into units, but the units are codes; use order: masked or raster")
+
+
+def _check_span(order: MaskedConfig | LevelsConfig, sides: tuple[int, ...]) -> None:
+    if len(sides) != 1:
+        raise UserError(f"order.span: {order.span} joins neighbours in time, which sounds have; use span: 1")
+    if order.span >= sides[0]:
+        raise UserError(f"order.span: {order.span} leaves one span of {sides[0]} positions; use a smaller one")

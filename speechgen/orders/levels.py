@@ -1,14 +1,14 @@
 """Codebook after codebook: the first says what is heard, each later one refines all positions at once.
 
 The first from left to right and the others in one pass each is VALL-E (Wang et al. 2023, section 4.2); every level in a
-few masked steps is MAGNeT (Ziv et al. 2024) and SoundStorm (Borsos et al. 2023).
+few masked steps is SoundStorm (Borsos et al. 2023), and with spans and a restricted context MAGNeT (Ziv et al. 2024).
 """
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from speechgen.config import Config
@@ -23,11 +23,20 @@ Draw = Callable[[Tensor, Tensor | None, int, float | None], Tensor]
 
 class LevelsConfig(Config):
     """``first``: how the first codebook is drawn. ``steps`` of the masked order for each level that is not from the
-    left; the last number serves all levels after."""
+    left; the last number serves all levels after. ``span``: as of the masked order. ``context``: how many positions to
+    each side a position of the levels after the first sees, in each layer (section 3.2 of MAGNeT); None: all."""
 
     kind: Literal["levels"] = "levels"
     first: Literal["raster", "masked"] = "raster"
     steps: tuple[Annotated[int, Field(ge=1)], ...] = Field((1,), min_length=1)
+    span: int = Field(1, ge=1)
+    context: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.span > 1 and max(self.steps) == 1:
+            raise ValueError(f"span {self.span} is of levels in masked steps; steps says that each is drawn at once")
+        return self
 
     def steps_of(self, level: int) -> int:
         """Steps of a level; with the first one from the left, the numbers begin with the second."""
@@ -60,14 +69,20 @@ class Levels:
             return View(left.inputs, left.blank, target, drawn, left.visible, time)
         hidden = torch.ones(target.shape[:2], dtype=torch.bool, device=units.device)
         if self.config.steps_of(level) > 1:
-            hidden = hidden_share(*target.shape[:2], generator, units.device)
+            hidden = hidden_share(*target.shape[:2], generator, units.device, span=self.config.span)
         inputs, drawn = target.clone(), torch.zeros_like(target, dtype=torch.bool)
         inputs[..., level + 1 :] = self.special
         inputs[..., level] = inputs[..., level].masked_fill(hidden, self.special)
         drawn[..., level] = hidden
-        positions = target.shape[1]
-        everything = torch.ones(positions, positions, dtype=torch.bool, device=units.device)
-        return View(inputs, torch.zeros_like(hidden), target, drawn, everything, time)
+        visible = self.visible(level, target.shape[1], units.device)
+        return View(inputs, torch.zeros_like(hidden), target, drawn, visible, time)
+
+    def visible(self, level: int, positions: int, device: torch.device | None = None) -> Tensor:
+        """Which positions (columns) each one (rows) sees where a level is not drawn from the left, (S, S) bool."""
+        place = torch.arange(positions, device=device)
+        apart = (place[:, None] - place[None, :]).abs()
+        context = self.config.context if level else None
+        return apart <= (positions if context is None else context)
 
 
 @torch.no_grad()
@@ -109,7 +124,7 @@ def _one_level(order: Levels, units: Tensor, level: int, look: Look, draw: Draw,
     def sureness_at(z: Tensor, codes: Tensor) -> Tensor:
         return sureness(z, codes.squeeze(-1), level)
 
-    masked = Masked(MaskedConfig(choice="confidence", steps=steps))
+    masked = Masked(MaskedConfig(choice="confidence", steps=steps, span=order.config.span))
     begun = units[..., level : level + 1]
     for known in unmask(masked, begun, look_at, draw_at, sureness_at, steps=steps, **options):
         after = units.clone()

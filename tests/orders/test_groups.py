@@ -9,7 +9,7 @@ from speechgen.models.draw import Drawing, draw_units
 from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.orders.frames import Frames, FramesConfig
 from speechgen.orders.levels import Levels, LevelsConfig
-from speechgen.orders.masked import Masked, MaskedConfig
+from speechgen.orders.masked import Masked, MaskedConfig, hidden_share
 
 BOOKS, SIZE, POSITIONS = 3, 16, 12
 STACK = {"width": 16, "blocks": 1, "window": 960}
@@ -69,6 +69,32 @@ def test_the_first_level_with_its_cache_and_the_others_see_what_training_showed(
         z = model.look(model.embed(view.inputs, view.blank), model.condition(labels, view.time), view.visible)
         likeliest = model.head.logits(z.flatten(0, 1)).argmax(-1)[:, level].view(2, -1)
         assert torch.equal(likeliest, units[:, level])
+
+
+def test_levels_hide_spans_and_the_later_ones_look_only_so_far() -> None:
+    order = Levels(LevelsConfig(first="masked", steps=(4, 2), span=3, context=2), BOOKS, SIZE)
+    for level in range(BOOKS):
+        view = order.view_of(codes(), level, generator())
+        assert torch.equal(view.drawn[..., level], hidden_share(4, 4, generator()).repeat_interleave(3, dim=1))
+        seen = view.visible.sum(1).tolist()
+        assert seen == ([POSITIONS] * POSITIONS if level == 0 else [3, 4] + [5] * 8 + [4, 3])
+        assert torch.equal(view.visible, order.visible(level, POSITIONS))
+
+
+def test_a_later_level_sees_in_generation_what_training_showed() -> None:
+    """The surest span of level 1, drawn greedily, is the likeliest one in the view that training makes of it."""
+    config = {"kind": "levels", "first": "masked", "steps": [4], "span": 3, "context": 2}
+    model, labels = make("sound", CODES, config), torch.tensor([0, 1])
+    steps = list(draw_units(model, labels, Drawing(temperature=0.0), generator()))
+    assert [(units >= 0).sum((0, 2)).tolist() for units in steps[:5]] == [
+        *([6 * count, 0, 0] for count in (1, 2, 3, 4)), [24, 6, 0],
+    ]  # fmt: skip
+    before, after = (steps[at].masked_fill(steps[at] < 0, SIZE).transpose(1, 2) for at in (3, 4))
+    condition = model.condition(labels, torch.full((2,), 1 / BOOKS))
+    blank = torch.zeros(2, POSITIONS, dtype=torch.bool)
+    z = model.look(model.embed(before, blank), condition, model.order.visible(1, POSITIONS))
+    likeliest, new = model.head.logits(z.flatten(0, 1)).argmax(-1)[:, 1].view(2, -1), after[..., 1] < SIZE
+    assert torch.equal(likeliest[new], after[..., 1][new])
 
 
 def test_levels_appear_one_after_another() -> None:
@@ -162,6 +188,8 @@ def test_what_cannot_be_is_refused() -> None:
         ("sound", LATENTS, {"kind": "levels"}, None, "draws codes, but the units are continuous"),
         ("sound", LATENTS, {"kind": "levels"}, FLOW, "there are not several; use order: raster"),
         ("sound", CODES, {"kind": "levels"}, {"kind": "depth"}, "use head: categorical"),
+        ("sound", CODES, {"kind": "levels", "span": 3}, None, "is of levels in masked steps"),
+        ("sound", CODES, {"kind": "levels", "steps": [2], "span": 12}, None, "leaves one span of 12 positions"),
         ("sound", LATENTS, {"kind": "frames"}, FLOW, "use a tokenizer of videos"),
         ("sound", LATENTS, {"kind": "next_scale"}, FLOW, "of clips and sounds it knows none"),
         ("sound", {**CODES, "codebooks": 9}, {"kind": "delay"}, None, "the codec has 3"),
