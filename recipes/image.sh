@@ -7,7 +7,7 @@ option config conf/image.yaml "experiment to train" path
 option tokenizer vae "what makes the units: conf/tokenizer/NAME.yaml, or none for pixels"
 option set "" "config keys to override, e.g. 'training.steps=100 model.layers=2'"
 option small "" "config of the model of small pictures that the other enlarges" path
-option side 28 "pixels of each side" number
+. "$(dirname "${BASH_SOURCE[0]}")/images.sh"
 option channels 1 "1: grey, 3: colours" number
 option judge classifier "what judges the images: conf/scorer/NAME.yaml"
 option each 100 "images of each label to generate and score" number
@@ -29,10 +29,7 @@ captions=()
 step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to data -- \
   "${prepare[@]}" ${corpus:+--corpus "$corpus"} --out data
 
-step 2 dump "data/ -> dump/: images at one size" from data to dump/train dump/dev dump/test -- \
-  speechgen dump images data/train dump/train --side "$side" --channels "$channels"
-also -- speechgen dump images data/dev dump/dev --side "$side" --channels "$channels"
-also -- speechgen dump images data/test dump/test --side "$side" --channels "$channels"
+dump_images --channels "$channels"
 for part in train dev; do # half as large
   also -- speechgen dump images "data/$part" "dump/small/$part" --side $((side / 2)) --channels "$channels"
 done

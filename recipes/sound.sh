@@ -4,11 +4,8 @@
 
 option corpus "" "folder of the recordings" path
 option config conf/sound.yaml "experiment to train" path
-option tokenizer speech-16k "codec whose units are generated: a shipped name, a model folder or a run"
 option set "" "config keys to override, e.g. 'training.steps=100 model.layers=2'"
-option seconds 1 "length that all sounds are brought to"
-option label text "what a sound is called: its text, or a label such as speaker"
-option sample_rate 16000 "rate of the codec, in Hz" number
+. "$(dirname "${BASH_SOURCE[0]}")/sounds.sh"
 option each 30 "sounds of each label to generate and score" number
 option guidance 1.5 "how strongly to keep to the label"
 option name "" "what the packed model is called (else: as its experiment)"
@@ -17,28 +14,17 @@ parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
-codec=$(basename "$tokenizer")
 
 step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to data -- \
   "${prepare[@]}" ${corpus:+--corpus "$corpus"} --out data
 
-step 2 dump "data/ -> dump/: recordings at one rate, and the codec's latents of them" \
-  from data to dump/train dump/dev dump/test "dump/$codec" -- \
-  speechgen dump audio data/train dump/train --sample_rate "$sample_rate" --nj "$nj"
-for split in dev test; do
-  also -- speechgen dump audio "data/$split" "dump/$split" --sample_rate "$sample_rate" --nj "$nj"
-done
-for split in train dev; do
-  also -- speechgen dump sounds "dump/$split" "dump/$codec/$split" \
-    --codec "$tokenizer" --seconds "$seconds" --label "$label"
-done
+dump_sounds
 
 step 3 train "dump/ -> $exp/: checkpoints, tensorboard; and what judges it" \
   from "$config" conf/scorer dump to "$exp/checkpoints" "$exp/config.yaml" "$expdir/classifier/checkpoints" -- \
   "${launch[@]}" speechgen train conf/scorer/classifier.yaml --exp "$expdir/classifier" \
-  --set="model.seconds=$seconds" --set="task.label=$label"
-also -- "${launch[@]}" speechgen train "$config" --exp "$exp" --set="tokenizer=$tokenizer" \
-  --set="data.train=dump/$codec/train" --set="data.dev=dump/$codec/dev" "${overrides[@]/#/--set=}"
+  "${heard[@]}"
+also -- "${launch[@]}" speechgen train "$config" --exp "$exp" "${units[@]}" "${overrides[@]/#/--set=}"
 
 step 4 generate "$exp/ -> $exp/generate/: sounds of every label" from "$exp/checkpoints" to "$exp/generate" -- \
   speechgen sound generate-set "$exp" --each "$each" --guidance "$guidance" --out "$exp/generate"

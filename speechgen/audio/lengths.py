@@ -15,3 +15,8 @@ def fitted(wave: Tensor, sample_rate: int, samples: int) -> Tensor:
     cut = wave[:samples].clone()
     cut[samples - fade :] *= torch.linspace(1, 0, fade)
     return cut
+
+
+def all_fitted(waves: Tensor, sample_rate: int, samples: int) -> Tensor:
+    """Waveforms (N, 1, T) as (N, 1, samples), each fitted."""
+    return torch.stack([fitted(wave[0], sample_rate, samples) for wave in waves]).unsqueeze(1)

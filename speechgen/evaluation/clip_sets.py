@@ -12,7 +12,14 @@ from speechgen.data.clips import Clips
 from speechgen.data.folders import new_folder
 from speechgen.errors import UserError
 from speechgen.evaluation.images import write_png
-from speechgen.evaluation.judged import generation_notes, judge_all, load_grid_generator, load_judge, write_judged
+from speechgen.evaluation.judged import (
+    generation_notes,
+    judge_all,
+    load_grid_generator,
+    load_judge,
+    through_tokenizer,
+    write_judged,
+)
 from speechgen.evaluation.logs import read_json, write_json
 from speechgen.models.classifier import VideoClassifier
 from speechgen.models.draw import Drawing, draw_images
@@ -62,8 +69,7 @@ def score_set(folder: Path, test: Path, train: Path, classifier: str, model: str
         if clips.pixels.shape[1:] != (sizes.frames, sizes.side, sizes.side, sizes.channels):
             raise UserError(f"{place}: clips of {clips.size} pixels, which the classifier was not trained on")
     answers, shown = torch.from_numpy(real.labels), as_tensor(real)
-    with torch.no_grad():
-        coded = torch.cat([network.images_of(network.units_of(part)) for part in shown.split(AT_ONCE)])
+    coded = through_tokenizer(network, shown, AT_ONCE)
     noise = torch.rand(shown.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
     systems = {
         "test clips": (shown, answers),

@@ -12,11 +12,14 @@ from pydantic import Field, field_validator
 
 from speechgen.config import Config, load_config
 from speechgen.errors import UserError
-from speechgen.evaluation.grid_score import Score, Test, score_ceiling, score_drawing, score_untrained
+from speechgen.evaluation.grid_score import score_ceiling, score_drawing, score_untrained
+from speechgen.evaluation.held_out import HeldOut, Score
 from speechgen.evaluation.logs import read_json, write_json
-from speechgen.evaluation.variants import Variant, check_budgets, check_name, read_variant, train_variant
+from speechgen.evaluation.variants import Variant, check_budgets, check_name, check_run, read_variant, train_variant
 from speechgen.models.draw import Drawing
+from speechgen.models.generator import Generator
 from speechgen.models.load import fingerprint, load
+from speechgen.training.experiment import build_generator
 
 CELL = "cell.json"  # in a cell's folder: its scores, and what they were made with
 
@@ -29,12 +32,12 @@ class Points(Config):
 
 
 class GridConfig(Config):
-    """``base``: the experiment that all cells are made from, relative to where the verb runs; ``set``: overrides for
-    all of them. ``cells``: by name, the overrides that make each one. ``sweeps``: by cell, how else it is drawn from.
-    ``each``: items of each label that are drawn and scored. ``questions``: what stands beside what in the report, by
-    cells or, of a sweep, ``cell steps=4``."""
+    """``kind`` of what is made. ``base``: the experiment that all cells are made from, relative to where the verb runs;
+    ``set``: overrides for all of them. ``cells``: by name, the overrides that make each one. ``sweeps``: by cell, how
+    else it is drawn from. ``each``: items of each label that are drawn and scored. ``questions``: what stands beside
+    what in the report, by cells or, of a sweep, ``cell steps=4``."""
 
-    kind: Literal["image"] = "image"
+    kind: Literal["image", "sound"] = "image"
     base: Path
     set: list[str] = []
     cells: dict[str, list[str]] = Field(min_length=1)
@@ -76,6 +79,24 @@ def read_grid(path: Path, overrides: list[str]) -> tuple[GridConfig, list[Varian
     return config, cells
 
 
+def check_cells(path: Path, config: GridConfig, cells: list[Variant], out: Path, test: HeldOut) -> None:
+    """Build every cell as its training will, before anything is trained.
+
+    Raises UserError that names the cell: for a unit, an order and a head that cannot work together, for drawings that
+    the model cannot make, for data that does not fit, and for a run of another config below ``out``.
+    """
+    for cell in cells:
+        points = named(config.sweeps.get(cell.name, Points()))
+        try:
+            check_run(cell, out / cell.name)
+            model = build_generator(cell.experiment)
+            test.check(model)
+            for changed in ({}, *points.values()):
+                Drawing(guidance=config.guidance, **changed).check(model)
+        except UserError as error:
+            raise UserError(f"{path}: cell {cell.name}: {error}") from None
+
+
 def named(points: Points) -> dict[str, dict[str, int]]:
     """The points of a sweep by name: ``steps=4`` is {"steps": 4}."""
     return {f"{key}={value}": {key: value} for key, values in points.model_dump().items() for value in values}
@@ -85,7 +106,7 @@ def run_grid(
     config: GridConfig,
     cells: list[Variant],
     out: Path,
-    test: Test,
+    test: HeldOut,
     device: str | None = None,
     on_cell: Callable[[str], None] = lambda name: None,
 ) -> dict:
@@ -101,9 +122,17 @@ def run_grid(
     return report
 
 
-def _score(config: GridConfig, cell: Variant, exp: Path, test: Test) -> dict:
+def unit_name(cell: Variant, model: Generator) -> str:
+    """What a cell's units are called: by its image codec's name, or by what a unit is."""
+    units = model.config.tokenizer
+    if units.kind == "sounds":
+        return f"codes of {units.codebooks} codebooks" if units.unit == "codes" else f"latents of {units.patch} frames"
+    return cell.experiment.tokenizer.name if cell.experiment.tokenizer else units.kind
+
+
+def _score(config: GridConfig, cell: Variant, exp: Path, test: HeldOut) -> dict:
     """Scores of a trained cell, from its folder where they were made from the same weights in the same way."""
-    model, experiment = load(exp), cell.experiment
+    model = load(exp)
     points = named(config.sweeps.get(cell.name, Points()))
     made_with = {
         "weights": fingerprint(model),
@@ -113,8 +142,7 @@ def _score(config: GridConfig, cell: Variant, exp: Path, test: Test) -> dict:
     }
     found = read_json(exp / CELL) if (exp / CELL).exists() else {}
     if found.get("made_with") != made_with:
-        tokenizer = experiment.tokenizer.name if experiment.tokenizer else model.config.tokenizer.kind
-        found = {"made_with": made_with, "sweep": {}, "tokenizer": tokenizer}
+        found = {"made_with": made_with, "sweep": {}, "tokenizer": unit_name(cell, model)}
         plain = Drawing(guidance=config.guidance)
         score: Score = score_drawing(model, plain, config.each, test, likelihood=True)
         untrained = score_untrained(model, plain, config.each, test)

@@ -7,33 +7,34 @@ from pathlib import Path
 import torch
 
 from speechgen.evaluation.charts import COLOURS
-from speechgen.evaluation.grid import GridConfig
-from speechgen.evaluation.images import write_png
+from speechgen.evaluation.grid import GridConfig, unit_name
+from speechgen.evaluation.held_out import HeldOut
+from speechgen.evaluation.judged import FRECHET, RECOGNISED
 from speechgen.evaluation.logs import write_json, write_text
 from speechgen.evaluation.machine import describe_machine
-from speechgen.evaluation.results import page, short_path, table
+from speechgen.evaluation.results import page, table
 from speechgen.evaluation.variants import Variant
 from speechgen.models.draw import Drawing, draw_images
 from speechgen.models.load import load
 from speechgen.training.facts import read_facts
-from speechgen.training.images import sheet
 
 PICTURE, SHEET, REPORT = "grid.png", "samples.png", "grid.json"
-MARKERS = {"raster": "o", "flat": "o", "delay": "<", "masked": "s", "next_scale": "^", "joint": "D"}
+MARKERS = {"raster": "o", "flat": "o", "delay": "<", "masked": "s", "next_scale": "^", "joint": "D", "levels": "v"}
 SHOWN = 10  # items of a cell on the sheet, one of each of the first labels
-HEADER = ["Frechet distance", "read correctly, %", "variety, %", "ms per item"]
+HEADER = [FRECHET, RECOGNISED, "variety, %", "ms per item"]
 
 
-def write_grid(path: Path, config: GridConfig, cells: list[Variant], out: Path, report: dict, test: Path) -> None:
+def write_grid(path: Path, config: GridConfig, cells: list[Variant], out: Path, report: dict, test: HeldOut) -> None:
     """Write GRID.md at ``path``, and grid.json, grid.png and samples.png into ``out``."""
     write_json(out / REPORT, report)
     draw_grid(out / PICTURE, cells, report)
-    draw_samples(out / SHEET, config, cells, out)
+    draw_samples(out / SHEET, config, cells, out, test)
     training, task, facts = cells[0].experiment.training, cells[0].experiment.task, read_facts(out / cells[0].name)
+    learned = facts[f"{config.kind}s"]
     about = {
         "budget": f"{training.steps} steps of {task.batch} items for each cell, the same ones, seed {training.seed}",
-        "training data": f"{facts['images']['corpus']}, {facts['images']['count']} items",
-        "test data": f"{short_path(str(test))}, in halves: distances are from the first, the ceiling is the second",
+        "training data": f"{learned['corpus']}, {learned['count']} items",
+        "test data": test.about,
         "drawn": f"{config.each} items of each label, guidance {config.guidance:g}",
         "trained on": facts["machine"],
         "timed on": describe_machine(),
@@ -46,8 +47,8 @@ def write_grid(path: Path, config: GridConfig, cells: list[Variant], out: Path, 
     for question, names in config.questions.items():
         parts += [f"## {question}", table(["cell", *HEADER], [_row(name, rows[name]) for name in names])]
     notes = [
-        "A classifier trained apart reads the items and lends its features to the Frechet distance. Variety is the "
-        "spread of features within a label, in percent of that of test data: 0 means that all items of a label are "
+        "A classifier trained apart recognises the items and lends its features to the Frechet distance. Variety is "
+        "the spread of features within a label, in percent of that of real data: 0 means that all items of a label are "
         "alike. Bits are those of a held-out item's units, where a cell says a likelihood; between tokenizers they do "
         "not compare. Untrained: the same model before its first step.",
     ]
@@ -60,12 +61,11 @@ def _cells(cells: list[Variant], out: Path, report: dict) -> str:
     for cell in cells:
         score, model = report["cells"][cell.name], load(out / cell.name)
         own = sum(p.numel() for name, p in model.named_parameters() if not name.startswith("tokenizer."))
-        unit = cell.experiment.tokenizer.name if cell.experiment.tokenizer else model.config.tokenizer.kind
         name, *scores = _row(cell.name, score)
         minutes = read_facts(out / cell.name)["seconds"] / 60
         untrained = f"{score['untrained']['frechet']:.1f}, {100 * score['untrained']['accuracy']:.0f} %"
         bits = "-" if score["bits"] is None else f"{score['bits']:.1f}"
-        triple = [unit, model.config.order.kind, model.config.head.kind]
+        triple = [unit_name(cell, model), model.config.order.kind, model.config.head.kind]
         rows.append([name, *triple, f"{own / 1e6:.2f}", f"{minutes:.1f}", *scores, bits, untrained])
     return table(header, rows)
 
@@ -114,12 +114,12 @@ def draw_grid(path: Path, cells: list[Variant], report: dict) -> None:
     os.replace(partial, path)
 
 
-def draw_samples(path: Path, config: GridConfig, cells: list[Variant], out: Path) -> None:
-    """A PNG with a row of items for each cell, from the same seed."""
+def draw_samples(path: Path, config: GridConfig, cells: list[Variant], out: Path, test: HeldOut) -> None:
+    """A PNG with a row of items, of sounds their spectrograms, for each cell, from the same seed."""
     rows = []
     for cell in cells:
         model = load(out / cell.name)
         labels = torch.arange(SHOWN) % len(model.config.labels)
         generator = torch.Generator().manual_seed(1)
         rows.append(draw_images(model, labels, Drawing(guidance=config.guidance), generator))
-    write_png(path, sheet(torch.cat(rows), SHOWN))
+    test.write_sheet(path, torch.cat(rows), SHOWN)

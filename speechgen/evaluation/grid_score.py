@@ -1,85 +1,26 @@
 """Scores of one cell of a grid: how near what it draws comes to held-out data, how readable and how varied it is, how
 likely held-out data is to it, and what an item costs."""
 
-import hashlib
 import math
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from speechgen.data.images import Images
-from speechgen.errors import UserError
-from speechgen.evaluation.distances import frechet_distance
-from speechgen.evaluation.images import features_of, load_judge, read_correctly
+from speechgen.evaluation.held_out import HeldOut, Score
+from speechgen.evaluation.judged import through_tokenizer
 from speechgen.models.draw import Drawing, draw_images
 from speechgen.models.generator import Generator
 from speechgen.orders.base import FROM_THE_LEFT
-from speechgen.training.images import AT_ONCE, as_tensor
+from speechgen.training.images import AT_ONCE
 
 SEED = 0
 WITH_LIKELIHOOD = ("categorical", "depth", "gaussian")  # heads whose loss is a likelihood
 
 
-@dataclass
-class Score:
-    """``frechet``: distance of features from held-out data; ``accuracy``: share read as what was asked for;
-    ``variety``: spread of features within a label, relative to held-out data (0: all alike). ``milliseconds`` per
-    item, drawn ``AT_ONCE`` together. ``bits`` of a held-out item, where the cell says a likelihood."""
-
-    n: int
-    frechet: float
-    accuracy: float
-    variety: float
-    milliseconds: float | None = None
-    bits: float | None = None
-
-
-class Test:
-    """Held-out signals in two halves: what distances are measured from, and what a perfect model would draw."""
-
-    __test__ = False  # of pytest's business
-
-    def __init__(self, folder: Path, judge: str | Path) -> None:
-        """Raises UserError for a folder without images, or with too few."""
-        images = Images.read(folder)
-        self.names, self.judge = images.names, load_judge(judge)
-        half = len(images) // 2
-        if half < 2:
-            raise UserError(f"{folder}: of {len(images)} items no distance can be measured; hold out 4 or more")
-        signals, labels = as_tensor(images), torch.from_numpy(images.labels)
-        self.reference = features_of(self.judge, signals[:half])
-        self.signals, self.labels = signals[half:], labels[half:]
-        self._spread = spread(self.reference, labels[:half])
-        digest = hashlib.sha256(images.pixels.tobytes())
-        for weight in self.judge.state_dict().values():
-            digest.update(weight.numpy().tobytes())
-        self.fingerprint = digest.hexdigest()[:12]
-
-    def score(self, signals: Tensor, labels: Tensor) -> Score:
-        """Of signals (N, ...) that shall be labels (N,)."""
-        features = features_of(self.judge, signals)
-        accuracy = read_correctly(self.judge, signals, labels, self.names, features)
-        variety = spread(features, labels) / self._spread
-        return Score(len(signals), frechet_distance(features, self.reference), accuracy, variety)
-
-    def ceiling(self) -> Score:
-        """Of held-out signals themselves."""
-        return self.score(self.signals, self.labels)
-
-
-def spread(features: Tensor, labels: Tensor) -> float:
-    """Mean variance of features (N, D) around the mean of their label (N,)."""
-    apart = [features[labels == label] for label in labels.unique()]
-    return torch.stack([(own - own.mean(0)).square().sum(1).mean() for own in apart]).mean().item()
-
-
-def score_drawing(model: nn.Module, drawing: Drawing, each: int, test: Test, likelihood: bool = False) -> Score:
+def score_drawing(model: Generator, drawing: Drawing, each: int, test: HeldOut, likelihood: bool = False) -> Score:
     """Draw ``each`` items of every label and score them; raises UserError for a model of other labels."""
-    if model.config.labels != test.names:
-        raise UserError("the test data has other labels than the cells were trained on")
+    test.check(model)
     labels, made, generator = torch.arange(len(test.names)).repeat(each), [], torch.Generator().manual_seed(SEED)
     began = time.monotonic()
     for part in labels.split(AT_ONCE):
@@ -88,11 +29,11 @@ def score_drawing(model: nn.Module, drawing: Drawing, each: int, test: Test, lik
     score = test.score(torch.cat(made), labels)
     score.milliseconds = 1000 * seconds / len(labels)
     if likelihood:
-        score.bits = held_out_bits(model, test.signals, test.labels)
+        score.bits = held_out_bits(model, test.for_model(model), test.labels)
     return score
 
 
-def score_untrained(model: Generator, drawing: Drawing, each: int, test: Test) -> Score:
+def score_untrained(model: Generator, drawing: Drawing, each: int, test: HeldOut) -> Score:
     """The score of the same model, with its tokenizer, before any training."""
     torch.manual_seed(SEED)
     fresh = Generator(model.config).eval()
@@ -102,11 +43,9 @@ def score_untrained(model: Generator, drawing: Drawing, each: int, test: Test) -
     return score_drawing(fresh, drawing, each, test)
 
 
-@torch.no_grad()
-def score_ceiling(model: Generator, test: Test) -> Score:
+def score_ceiling(model: Generator, test: HeldOut) -> Score:
     """The score of held-out signals that went through the tokenizer: what no head can exceed."""
-    coded = [model.images_of(model.units_of(part)) for part in test.signals.split(AT_ONCE)]
-    return test.score(torch.cat(coded), test.labels)
+    return test.score(through_tokenizer(model, test.for_model(model)), test.labels)
 
 
 @torch.no_grad()

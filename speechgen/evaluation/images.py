@@ -16,6 +16,7 @@ from speechgen.errors import UserError, nearest
 from speechgen.evaluation.coding import model_name
 from speechgen.evaluation.distances import frechet_distance
 from speechgen.evaluation.facts import model_facts
+from speechgen.evaluation.judged import features_of, recognised, through_tokenizer
 from speechgen.evaluation.logs import read_json, write_json, write_text
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.results import page, short_path, table
@@ -147,7 +148,7 @@ def score_set(folder: Path, test: Path, classifier: str, model: str) -> dict:
     noise = torch.rand(halves[1].shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
     systems = {"test images": (halves[1], answers[half:])}
     if isinstance(network, Generator):
-        coded = torch.cat([network.images_of(network.units_of(part)) for part in halves[1].split(AT_ONCE)])
+        coded = through_tokenizer(network, halves[1])
         systems["test images through the tokenizer"] = (coded, answers[half:])
     systems |= {
         "generated": (as_tensor(made), torch.from_numpy(made.labels)),
@@ -156,7 +157,7 @@ def score_set(folder: Path, test: Path, classifier: str, model: str) -> dict:
     reference, rows = features_of(judge, halves[0]), []
     for name, (images, labels) in systems.items():
         features = features_of(judge, images)
-        accuracy = read_correctly(judge, images, labels, made.names, features)
+        accuracy = recognised(judge, images, labels, made.names, features)
         distance = frechet_distance(features, reference)
         rows.append({"name": name, "n": len(images), "accuracy": accuracy, "frechet": distance})
     report = {**notes, "source": str(test), "classifier": model_name(classifier), "images": rows}
@@ -195,27 +196,6 @@ def load_judge(model: str | Path) -> ImageClassifier | Clip:
     if not isinstance(judge, ImageClassifier | Clip):
         raise UserError(f"{model}: is no classifier of images and no CLIP")
     return judge
-
-
-@torch.no_grad()
-def features_of(judge: ImageClassifier | Clip, images: Tensor) -> Tensor:
-    """What a judge sees in images (N, C, side, side): (N, features)."""
-    return torch.cat([judge.features(part) for part in images.split(AT_ONCE)])
-
-
-@torch.no_grad()
-def read_correctly(
-    judge: ImageClassifier | Clip, images: Tensor, labels: Tensor, names: list[str], features: Tensor
-) -> float:
-    """The share of images whose label (N,), a number of names, a classifier says, or whose caption a CLIP finds among
-    them all. Raises UserError for a judge that knows other labels."""
-    if isinstance(judge, Clip):
-        said = torch.cat([judge.scores(part, names) for part in images.split(AT_ONCE)]).argmax(-1)
-    elif judge.config.labels == names:
-        said = judge.output(features).argmax(-1)
-    else:
-        raise UserError("the classifier knows other labels than the images have")
-    return (said == labels).float().mean().item()
 
 
 def _side(model: Generator | OneShot) -> int:

@@ -14,6 +14,7 @@ from speechgen.evaluation.logs import write_json, write_text
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.results import page, short_path, table
 from speechgen.models.classifier import Classifier, GridClassifier
+from speechgen.models.clip import Clip
 from speechgen.models.draw import Drawing
 from speechgen.models.generator import Generator
 from speechgen.models.load import load
@@ -30,12 +31,12 @@ def load_grid_generator(model: str | Path, kind: str) -> Generator:
     return loaded
 
 
-def load_judge(classifier: str | Path, wanted: type[GridClassifier], names: list[str]) -> Classifier:
-    """A classifier that knows these labels; raises UserError for another model."""
+def load_judge(classifier: str | Path, wanted: type[GridClassifier], names: list[str] | None = None) -> Classifier:
+    """A classifier, that knows these labels where some are given; raises UserError for another model."""
     judge = load(classifier)
     if not isinstance(judge, wanted):
         raise UserError(f"{classifier}: is no classifier of such signals")
-    if judge.config.labels != names:
+    if names is not None and judge.config.labels != names:
         raise UserError(f"{classifier}: knows other labels than were generated")
     return judge
 
@@ -56,10 +57,10 @@ def generation_notes(model: str, network: Generator, drawing: Drawing, seed: int
 @torch.no_grad()
 def judge_all(judge: GridClassifier, systems: dict[str, tuple[Tensor, Tensor]], reference: Tensor) -> list[dict]:
     """Judge each system's signals (N, ...), which shall be labels (N,); ``reference`` (M, ...): real ones."""
-    real, rows = _features(judge, reference), []
+    real, rows = features_of(judge, reference), []
     for name, (signals, labels) in systems.items():
-        features = _features(judge, signals)
-        accuracy = (judge.output(features).argmax(-1) == labels).float().mean().item()
+        features = features_of(judge, signals)
+        accuracy = recognised(judge, signals, labels, judge.config.labels, features)
         rows.append(
             {"name": name, "n": len(signals), "accuracy": accuracy, "frechet": frechet_distance(features, real)}
         )
@@ -93,5 +94,28 @@ def write_judged(folder: Path, report: dict, results: Path | None, title: str, v
     write_text(results, page(title, verb, facts, [judged_table(report)], [note]))
 
 
-def _features(judge: GridClassifier, signals: Tensor) -> Tensor:
+@torch.no_grad()
+def features_of(judge: GridClassifier | Clip, signals: Tensor) -> Tensor:
+    """What a judge sees or hears in signals (N, ...): (N, features)."""
     return torch.cat([judge.features(part) for part in signals.split(AT_ONCE)])
+
+
+@torch.no_grad()
+def recognised(
+    judge: GridClassifier | Clip, signals: Tensor, labels: Tensor, names: list[str], features: Tensor
+) -> float:
+    """The share of signals whose label (N,), a number of names, a classifier says, or whose caption a CLIP finds among
+    them all. Raises UserError for a judge that knows other labels."""
+    if isinstance(judge, Clip):
+        said = torch.cat([judge.scores(part, names) for part in signals.split(AT_ONCE)]).argmax(-1)
+    elif judge.config.labels == names:
+        said = judge.output(features).argmax(-1)
+    else:
+        raise UserError("the classifier knows other labels than the test data has")
+    return (said == labels).float().mean().item()
+
+
+@torch.no_grad()
+def through_tokenizer(network: Generator, signals: Tensor, at_once: int = AT_ONCE) -> Tensor:
+    """What a generator's tokenizer leaves of real signals (N, ...), which no head can exceed."""
+    return torch.cat([network.images_of(network.units_of(part)) for part in signals.split(at_once)])

@@ -9,21 +9,28 @@ import torch
 from torch import Tensor
 
 from speechgen.audio.files import read_audio, write_audio
-from speechgen.audio.lengths import fitted
+from speechgen.audio.lengths import all_fitted, fitted
 from speechgen.audio.pictures import mel_decibel
 from speechgen.data.folders import new_folder
 from speechgen.data.shards import read_shards
 from speechgen.errors import UserError
-from speechgen.evaluation.judged import generation_notes, judge_all, load_grid_generator, load_judge, write_judged
+from speechgen.evaluation.judged import (
+    generation_notes,
+    judge_all,
+    load_grid_generator,
+    load_judge,
+    through_tokenizer,
+    write_judged,
+)
 from speechgen.evaluation.logs import read_json, write_json
 from speechgen.models.classifier import SoundClassifier
 from speechgen.models.draw import Drawing, draw_images
 from speechgen.models.dump_sounds import sound_labels
-from speechgen.models.generator import Generator
-from speechgen.training.sounds import labelled_waves
+from speechgen.training.sounds import LabelledWaves, labelled_waves
 
 AT_ONCE = 32  # sounds that are drawn together
 SHOWN = 12  # labels on the sheet
+GAP = 2  # pixels between spectrograms
 PAUSE = 0.15  # seconds between sounds of one file
 
 
@@ -60,14 +67,15 @@ def score_set(folder: Path, dump: Path, train: Path, label: str, classifier: str
     rate, samples = judge.config.sample_rate, judge.config.samples
     if rate != network.tokenizer.codec.sample_rate:
         raise UserError(f"{classifier}: hears {rate} Hz, the sounds have {network.tokenizer.codec.sample_rate} Hz")
-    real, training = (_recordings(place, label, names, rate, samples) for place in (dump, train))
+    real, training = (read_recordings(place, label, names, judge) for place in (dump, train))
     answers = torch.from_numpy(real.labels)
     made = [fitted(read_audio(folder / file)[0], rate, samples) for file in notes["files"]]
     asked = torch.tensor([names.index(name) for name in notes["files"].values()])
+    coded = through_tokenizer(network, all_fitted(real.waves, rate, network.tokenizer.samples), AT_ONCE)
     noise = 0.1 * torch.randn(real.waves.shape, generator=torch.Generator().manual_seed(0))
     systems = {
         "test recordings": (real.waves, answers),
-        "test recordings through the codec": (_coded(network, real.waves, rate, samples), answers),
+        "test recordings through the codec": (all_fitted(coded, rate, samples), answers),
         "generated": (torch.stack(made).unsqueeze(1), asked),
         "noise": (noise, answers),
     }
@@ -84,25 +92,23 @@ def one_after_another(waves: Tensor, sample_rate: int) -> Tensor:
     return torch.cat(parts[:-1])
 
 
-def write_spectrograms(path: Path, waves: Tensor, sample_rate: int) -> None:
-    """Write mel spectrograms of sounds (N, samples) one below the other."""
+def write_spectrograms(path: Path, waves: Tensor, sample_rate: int, columns: int = 1) -> None:
+    """Write mel spectrograms of sounds (N, samples), N a multiple of the columns, as rows of so many."""
     from matplotlib import image
 
-    rows = [mel_decibel(wave, sample_rate).numpy() for wave in waves]
-    gap = np.full((2, rows[0].shape[1]), max(row.max() for row in rows))
-    stacked = np.concatenate([part for row in rows for part in (row[::-1], gap)][:-1])
-    image.imsave(path, stacked, cmap="magma", vmin=stacked.max() - 80, vmax=stacked.max())
+    pictures = np.stack([mel_decibel(wave, sample_rate).flip(0).numpy() for wave in waves])
+    loudest, (bands, frames) = pictures.max(), pictures.shape[1:]
+    page = np.full((len(waves) // columns * (bands + GAP), columns * (frames + GAP)), loudest)
+    for index, picture in enumerate(pictures):
+        top, left = index // columns * (bands + GAP), index % columns * (frames + GAP)
+        page[top : top + bands, left : left + frames] = picture
+    image.imsave(path, page[:-GAP, :-GAP], cmap="magma", vmin=loudest - 80, vmax=loudest)
 
 
-def _recordings(dump: Path, label: str, names: list[str], rate: int, samples: int):
-    examples = read_shards(dump)
+def read_recordings(dump: Path, label: str, names: list[str], judge: SoundClassifier) -> LabelledWaves:
+    """Recordings of a dump as a classifier hears them, those with a label of these names; ``label``: what one is
+    called. Raises UserError for a dump at another rate."""
+    examples, rate = read_shards(dump), judge.config.sample_rate
     if examples[0].sample_rate != rate:
         raise UserError(f"{dump}: {examples[0].sample_rate} Hz, the classifier hears {rate} Hz; dump it again")
-    return labelled_waves(examples, sound_labels(examples, label), names, samples)
-
-
-@torch.no_grad()
-def _coded(network: Generator, waves: Tensor, rate: int, samples: int) -> Tensor:
-    fit = torch.stack([fitted(wave[0], rate, network.tokenizer.samples) for wave in waves]).unsqueeze(1)
-    again = torch.cat([network.images_of(network.units_of(part)) for part in fit.split(AT_ONCE)])
-    return torch.stack([fitted(wave[0], rate, samples) for wave in again]).unsqueeze(1)
+    return labelled_waves(examples, sound_labels(examples, label), names, judge.config.samples)

@@ -62,12 +62,15 @@ def train_variant(variant: Variant, exp: Path, device: str | None = None) -> Non
 
     Raises UserError when ``exp`` holds the run of another config.
     """
-    if list_checkpoints(exp):
-        if not _is_of(variant.experiment, read_experiment(exp / "config.yaml", [])):
-            raise UserError(f"{exp}: was trained with another config; remove it, or choose another --out")
-        if read_facts(exp).get("step") == variant.experiment.training.steps:
-            return
-    run_experiment(variant.experiment, exp, device)
+    check_run(variant, exp)
+    if not list_checkpoints(exp) or read_facts(exp).get("step") != variant.experiment.training.steps:
+        run_experiment(variant.experiment, exp, device)
+
+
+def check_run(variant: Variant, exp: Path) -> None:
+    """Raises UserError when ``exp`` holds the run of another config."""
+    if list_checkpoints(exp) and not _is_of(variant.experiment, read_experiment(exp / "config.yaml", [])):
+        raise UserError(f"{exp}: was trained with another config; remove it, or choose another --out")
 
 
 def _is_of(asked: Config, used: Config) -> bool:

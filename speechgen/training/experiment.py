@@ -17,6 +17,7 @@ from speechgen.data.sound_units import SoundUnits
 from speechgen.data.units import Units, read_units
 from speechgen.errors import UserError, nearest
 from speechgen.losses.perceptual import ListenerLayers, PerceptualConfig, PerceptualLoss, TransformersLayers
+from speechgen.models.generator import Generator
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import load
 from speechgen.models.lora import LoRAConfig, add_lora
@@ -28,13 +29,19 @@ from speechgen.training.checkpoint import seed_everything
 from speechgen.training.codec import CodecTask, CodecTraining
 from speechgen.training.distil import Teacher
 from speechgen.training.facts import read_facts
-from speechgen.training.image_experiments import IMAGE_EXPERIMENTS, DataConfig, build_images
+from speechgen.training.image_experiments import (
+    IMAGE_EXPERIMENTS,
+    DataConfig,
+    ImageExperiment,
+    build_images,
+    image_generator,
+)
 from speechgen.training.listener import ListenerTask, ListenerTraining, spoken, with_symbols
 from speechgen.training.loop import Task, train
 from speechgen.training.machine import keep_memory
 from speechgen.training.opponents import start_discriminators
 from speechgen.training.pace import TrainConfig
-from speechgen.training.sound_experiments import SOUND_EXPERIMENTS, build_sounds
+from speechgen.training.sound_experiments import SOUND_EXPERIMENTS, SoundExperiment, build_sounds, sound_generator
 from speechgen.training.tts import TTSTask, TTSTraining, build_tts
 from speechgen.training.video_experiments import VIDEO_EXPERIMENTS, build_videos
 from speechgen.training.wavenet import WaveNetTask, WaveNetTraining, with_labels
@@ -117,9 +124,7 @@ def run_experiment(config: Config, exp: Path, device: str | None = None, until: 
     with hold(exp / "config.yaml") if is_first_rank else nullcontext():
         keep_memory()
         seed_everything(config.training.seed)
-        head = getattr(config.model, "head", None)
-        if config.kind != "tts" and getattr(head, "kind", None) == "one-step":
-            raise UserError("model.head: one-step learns from a trained flow, and only a tts has one to learn from")
+        _check_head(config)
         builders = {"listener": _listener, "codec": _codec, "tts": _tts, "wavenet": _wavenet}
         builders |= dict.fromkeys(VIDEO_EXPERIMENTS, build_videos) | dict.fromkeys(SOUND_EXPERIMENTS, build_sounds)
         build = builders.get(config.kind, build_images)
@@ -135,6 +140,19 @@ def run_experiment(config: Config, exp: Path, device: str | None = None, until: 
         if getattr(config, "initial", None) is not None:
             about["initial"] = {"name": config.initial.name, **read_facts(config.initial)}
         train(task, config.training, exp, device, until, about)
+
+
+def build_generator(config: ImageExperiment | SoundExperiment) -> Generator:
+    """The generator of an experiment as its training begins with it; raises UserError for one that cannot be."""
+    _check_head(config)
+    _, model, *_ = sound_generator(config) if config.kind == "sound" else image_generator(config)
+    return model
+
+
+def _check_head(config: Config) -> None:
+    head = getattr(config.model, "head", None)
+    if config.kind != "tts" and getattr(head, "kind", None) == "one-step":
+        raise UserError("model.head: one-step learns from a trained flow, and only a tts has one to learn from")
 
 
 def _listener(config: ListenerExperiment) -> tuple[ListenerExperiment, Task, list[Example]]:

@@ -107,24 +107,41 @@ def build_images(config: ImageDataExperiment) -> tuple[Config, Task, Images]:
 
     Raises UserError for images that do not fit the model, and a tokenizer that is none.
     """
-    train_set, dev = Images.read(config.data.train), Images.read(config.data.dev)
+    if config.kind == "image":
+        config, model, train_set, dev = image_generator(config)
+        return config, GeneratorTraining(model, config.task, train_set, dev, config.training.seed), train_set
+    config, train_set, dev = _with_data(config)
+    sets, seed = (config.task, train_set, dev), config.training.seed
+    if config.kind == "image-codec":
+        perceptual = _perceptual(config.task.perceptual)
+        return config, ImageCodecTraining(ImageCodec(config.model), *sets, perceptual, seed), train_set
+    model, task = LONE[config.kind]
+    return config, task(model(config.model), *sets, seed), train_set
+
+
+def image_generator(config: ImageExperiment) -> tuple[ImageExperiment, Generator, Images, Images]:
+    """The experiment with what the data fills in, its model with its tokenizer, and the training and dev images.
+
+    Raises UserError as ``build_images``, and for a unit, an order and a head that cannot work together.
+    """
     codec = _tokenizer(config)
+    config, train_set, dev = _with_data(config, codec)
+    model = Generator(config.model)
+    if codec is not None:
+        model.tokenizer.load_state_dict(codec.state_dict())
+    return config, model, train_set, dev
+
+
+def _with_data(
+    config: ImageDataExperiment, codec: ImageCodec | None = None
+) -> tuple[ImageDataExperiment, Images, Images]:
+    train_set, dev = Images.read(config.data.train), Images.read(config.data.dev)
     config = config.model_copy(update={"model": config.model.model_copy(update=_from_data(config, train_set, codec))})
     sizes = config.model.tokenizer if config.kind == "image" else config.model
     if train_set.pixels.shape[1:] != (sizes.side, sizes.side, sizes.channels):
         found, wanted = "x".join(map(str, train_set.pixels.shape[1:])), f"{sizes.side}x{sizes.side}x{sizes.channels}"
         raise UserError(f"{config.data.train}: images of {found}, but the model has {wanted}; dump them at its size")
-    sets, seed = (config.task, train_set, dev), config.training.seed
-    if config.kind == "image-codec":
-        perceptual = _perceptual(config.task.perceptual)
-        return config, ImageCodecTraining(ImageCodec(config.model), *sets, perceptual, seed), train_set
-    if config.kind in LONE:
-        model, task = LONE[config.kind]
-        return config, task(model(config.model), *sets, seed), train_set
-    model = Generator(config.model)
-    if codec is not None:
-        model.tokenizer.load_state_dict(codec.state_dict())
-    return config, GeneratorTraining(model, *sets, seed), train_set
+    return config, train_set, dev
 
 
 def _from_data(config: ImageDataExperiment, images: Images, codec: ImageCodec | None) -> dict:
@@ -139,8 +156,8 @@ def _from_data(config: ImageDataExperiment, images: Images, codec: ImageCodec | 
     return changes if codec is None else {**changes, "tokenizer": codec.config}
 
 
-def _tokenizer(config: ImageDataExperiment) -> ImageCodec | None:
-    if config.kind != "image" or config.tokenizer is None:
+def _tokenizer(config: ImageExperiment) -> ImageCodec | None:
+    if config.tokenizer is None:
         return None
     codec = load(config.tokenizer)
     if not isinstance(codec, ImageCodec):

@@ -57,10 +57,17 @@ def build_sounds(config: Config) -> tuple[Config, Task, SoundUnits | list[Exampl
 
     Raises UserError for sounds that do not fit the model, or come from another codec than its.
     """
-    return _classifier(config) if config.kind == "sound-classifier" else _generator(config)
+    if config.kind == "sound-classifier":
+        return _classifier(config)
+    config, model, train_set, dev = sound_generator(config)
+    return config, SoundGeneratorTraining(model, config.task, train_set, dev, config.training.seed), train_set
 
 
-def _generator(config: SoundExperiment) -> tuple[SoundExperiment, Task, SoundUnits]:
+def sound_generator(config: SoundExperiment) -> tuple[SoundExperiment, Generator, SoundUnits, SoundUnits]:
+    """The experiment with what the data fills in, its model with its codec, and the training and dev sounds.
+
+    Raises UserError as ``build_sounds``, and for a unit, an order and a head that cannot work together.
+    """
     train_set, dev = SoundUnits.read(config.data.train), SoundUnits.read(config.data.dev)
     codec = load(config.tokenizer)
     if not isinstance(codec, Codec):
@@ -77,8 +84,7 @@ def _generator(config: SoundExperiment) -> tuple[SoundExperiment, Task, SoundUni
     config = config.model_copy(update={"model": config.model.model_copy(update=changes)})
     model = Generator(config.model)
     model.tokenizer.codec.load_state_dict(codec.state_dict())
-    task = SoundGeneratorTraining(model, config.task, train_set, dev.with_names(train_set.names), config.training.seed)
-    return config, task, train_set
+    return config, model, train_set, dev.with_names(train_set.names)
 
 
 def _classifier(config: SoundClassifierExperiment) -> tuple[SoundClassifierExperiment, Task, list[Example]]:

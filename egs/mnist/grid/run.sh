@@ -3,6 +3,7 @@
 cd "$(dirname "$0")" || exit
 
 prepare=(speechgen image prepare mnist)
+kind=image
 side=16
 
 . ../../../recipes/grid.sh
