@@ -77,6 +77,9 @@ def _explain(error: pydantic.ValidationError, kind: type[Config]) -> str:
         return f"unknown key {key!r}{nearest(where[-1], _keys_at(kind, where[:-1]))}"
     if first["type"] == "missing":
         return f"key {key!r} is missing"
+    if first["type"] == "value_error" and isinstance(first["input"], dict):  # of several keys, which the sentence names
+        said = str(first["ctx"]["error"])
+        return f"{key}: {said}" if key else said
     given = repr(first.get("input"))
     return f"{key or 'config'} = {given[:60]}: {first['msg']}"
 

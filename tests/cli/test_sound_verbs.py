@@ -5,10 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from speechgen.audio.files import read_audio
-from speechgen.data.kaldi import DataDir, Utterance
 from speechgen.data.sound_units import SoundUnits
 from speechgen.models.systems import SYSTEMS
 
@@ -17,34 +15,6 @@ RECIPE = ROOT / "egs/fsdd/sound"
 SOUND_SYSTEMS = [system for system in SYSTEMS if "/sound/" in system.config]
 FEW = {"steps": 3, "warmup": 1, "log_every": 1}
 TINY = {"width": 16, "layers": 1, "heads": 2}
-NAMES = ("low", "seven")
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory, tiny_models) -> Path:
-    """dump/ of tones of two labels, their latents by a tiny codec, and exp/classifier, hardly trained."""
-    from speechgen.data.shards import read_shards, write_shards
-    from speechgen.models.dump_sounds import dump_sounds
-    from speechgen.models.load import load
-    from speechgen.training.experiment import read_experiment, run_experiment
-
-    folder, tones = tmp_path_factory.mktemp("sounds"), []
-    for number in range(8):
-        path = folder / f"{number}.wav"
-        time = np.arange(int((0.25 + 0.04 * number) * 16000)) / 16000
-        soundfile.write(path, 0.3 * np.sin(2 * np.pi * (200 + 400 * (number % 2)) * time), 16000)
-        tones.append(Utterance(f"fsdd-kim-{number}", path, NAMES[number % 2], "fsdd-kim", "en"))
-    codec = load(tiny_models / "codec")
-    for split in ("train", "dev"):
-        write_shards(DataDir(tones, folder), folder / "dump" / split, 16000)
-        sounds = dump_sounds(codec, read_shards(folder / "dump" / split), 0.4, "text")
-        sounds.write(folder / "dump/units" / split)
-    assert sounds.latents.shape == (8, 22, 8) and sounds.names == list(NAMES) and sounds.source == "fsdd"
-    assert sounds.frames.tolist() == [13, 15, 17, 19, 20, 20, 20, 20]
-    judged = [*changes(folder, "dump"), "model.seconds=0.4", "model.width=8", "model.features=4"]
-    config = read_experiment(RECIPE / "conf/scorer/classifier.yaml", judged)
-    run_experiment(config, folder / "exp/classifier", "cpu")
-    return folder
 
 
 def changes(folder: Path, dump: str) -> list[str]:
