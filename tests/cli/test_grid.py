@@ -202,7 +202,9 @@ CONFIDENCE = ["model.order={kind: masked, choice: confidence}", FLOW]
     ],
 )  # fmt: skip
 def test_a_cell_that_cannot_work_is_refused_before_any_is_trained(changes, message, run, sound_words) -> None:
-    Path("grid.yaml").write_text(yaml.safe_dump({**SOUND_GRID, "sweeps": {}, "questions": {}, **changes}))
+    Path("grid.yaml").write_text(
+        yaml.safe_dump({**SOUND_GRID, "sweeps": {}, "questions": {}, **changes}, sort_keys=False)
+    )
     status, _, error = run(*sound_words)
     assert status == 2 and message in error and error.count("\n") == 1, error
     assert not Path("exp").exists()
