@@ -11,12 +11,14 @@ option label text "what a sound is called: its text, or a label such as speaker"
 option sample_rate 16000 "rate of the codec, in Hz" number
 option each 30 "sounds of each label to generate and score" number
 option guidance 1.5 "how strongly to keep to the label"
+option results "" "the table of scores (RESULTS.md; of another config or with a tag, inside its folder)" path
 option name "" "what the packed model is called (else: as its experiment)"
 option licence "" "licence of the packed weights, which the recordings allow"
 parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
+[[ -n $results ]] || { [[ $exp == "$expdir/sound" ]] && results=RESULTS.md || results=$exp/RESULTS.md; }
 codec=$(basename "$tokenizer")
 
 step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to data -- \
@@ -43,10 +45,10 @@ also -- "${launch[@]}" speechgen train "$config" --exp "$exp" --set="tokenizer=$
 step 4 generate "$exp/ -> $exp/generate/: sounds of every label" from "$exp/checkpoints" to "$exp/generate" -- \
   speechgen sound generate-set "$exp" --each "$each" --guidance "$guidance" --out "$exp/generate"
 
-step 5 score "$exp/generate/ -> RESULTS.md" \
-  from "$exp/generate/generate.json" "$expdir/classifier/checkpoints" dump/test to "$exp/generate/report.json" RESULTS.md -- \
+step 5 score "$exp/generate/ -> $results" \
+  from "$exp/generate/generate.json" "$expdir/classifier/checkpoints" dump/test to "$exp/generate/report.json" "$results" -- \
   speechgen sound score "$exp/generate" --test dump/test --train dump/train --label "$label" \
-  --classifier "$expdir/classifier" --model "$exp" --results RESULTS.md
+  --classifier "$expdir/classifier" --model "$exp" --results "$results"
 
 step 6 pack "$exp/ -> $exp/packed/: config, weights, card" \
   from "$exp/checkpoints" "$exp/generate/report.json" to "$exp/packed" -- \
