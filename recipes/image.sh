@@ -12,14 +12,14 @@ option channels 1 "1: grey, 3: colours" number
 option judge classifier "what judges the images: conf/scorer/NAME.yaml"
 option each 100 "images of each label to generate and score" number
 option guidance 1.5 "how strongly to keep to the label"
-option results "" "the table of scores (RESULTS.md; of another config or with a tag, inside its folder)" path
+results_option
 option name "" "what the packed model is called (else: as its experiment)"
 option licence "" "licence of the packed weights, which the images allow"
 parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
-[[ -n $results ]] || { [[ $exp == "$expdir/image" ]] && results=RESULTS.md || results=$exp/RESULTS.md; }
+place_results image
 units=()
 [[ $tokenizer == none ]] || units=(--set="tokenizer=$expdir/tokenizer/$tokenizer")
 enlarged=() # what makes the small pictures

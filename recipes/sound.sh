@@ -11,14 +11,14 @@ option label text "what a sound is called: its text, or a label such as speaker"
 option sample_rate 16000 "rate of the codec, in Hz" number
 option each 30 "sounds of each label to generate and score" number
 option guidance 1.5 "how strongly to keep to the label"
-option results "" "the table of scores (RESULTS.md; of another config or with a tag, inside its folder)" path
+results_option
 option name "" "what the packed model is called (else: as its experiment)"
 option licence "" "licence of the packed weights, which the recordings allow"
 parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
-[[ -n $results ]] || { [[ $exp == "$expdir/sound" ]] && results=RESULTS.md || results=$exp/RESULTS.md; }
+place_results sound
 codec=$(basename "$tokenizer")
 
 step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to data -- \

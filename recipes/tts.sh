@@ -13,14 +13,14 @@ option before "" "model that training goes on from, and that is scored beside it
 option others "" "data directory of other speakers to judge by, whose voices must not be lost (made by espeak-ng)" path
 option max_bad "" "share of recordings that may be bad and are left out (0.05)"
 option prompt "" "recording whose voice the demo has (the voice that comes with the package)" path
-option results "" "the table of scores (RESULTS.md; of another config or with a tag, inside its folder)" path
+results_option
 option name "" "what the packed model is called (else: as its experiment)"
 option licence "" "licence of the packed weights, which the recordings allow"
 parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
-[[ -n $results ]] || { [[ $exp == "$expdir/tts" ]] && results=RESULTS.md || results=$exp/RESULTS.md; }
+place_results tts
 models=() # those that are folders, not names, may change
 for model in "$codec" "$listener"; do [[ ! -d $model ]] || models+=("$model"); done
 bad=(${max_bad:+--max_bad "$max_bad"})

@@ -9,7 +9,7 @@ option set "" "config keys to override, e.g. 'training.steps=100 model.layers=2'
 option side 32 "pixels of each side of a frame" number
 option each 20 "clips of each label to generate and score" number
 option guidance 1.5 "how strongly to keep to the label"
-option results "" "the table of scores (RESULTS.md; of another config or with a tag, inside its folder)" path
+results_option
 option name "" "what the packed model is called (else: as its experiment)"
 option licence "" "licence of the packed weights, which the pictures allow"
 parse_options "$@"
@@ -18,7 +18,7 @@ dump=dump/$side
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 judge=$expdir/classifier/$side
 read -ra overrides <<< "$set"
-[[ -n $results ]] || { [[ $exp == "$expdir/video" ]] && results=RESULTS.md || results=$exp/RESULTS.md; }
+place_results video
 units=()
 [[ $tokenizer == none ]] || units=(--set="tokenizer=$expdir/tokenizer/$tokenizer")
 at=(--set="data.train=$dump/train" --set="data.dev=$dump/dev") # clips of this size
