@@ -12,12 +12,14 @@ option channels 1 "1: grey, 3: colours" number
 option judge classifier "what judges the images: conf/scorer/NAME.yaml"
 option each 100 "images of each label to generate and score" number
 option guidance 1.5 "how strongly to keep to the label"
+results_option
 option name "" "what the packed model is called (else: as its experiment)"
 option licence "" "licence of the packed weights, which the images allow"
 parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
+place_results image
 units=()
 [[ $tokenizer == none ]] || units=(--set="tokenizer=$expdir/tokenizer/$tokenizer")
 enlarged=() # what makes the small pictures
@@ -46,10 +48,10 @@ step 4 generate "$exp/ -> $exp/generate/: images of every label" from "$exp/chec
   speechgen image generate-set "$exp" "${enlarged[@]}" --each "$each" --guidance "$guidance" --out "$exp/generate" \
   "${captions[@]}"
 
-step 5 score "$exp/generate/ -> RESULTS.md" \
-  from "$exp/generate/generate.json" "$expdir/$judge/checkpoints" dump/test to "$exp/generate/report.json" RESULTS.md -- \
+step 5 score "$exp/generate/ -> $results" \
+  from "$exp/generate/generate.json" "$expdir/$judge/checkpoints" dump/test to "$exp/generate/report.json" "$results" -- \
   speechgen image score "$exp/generate" --test dump/test --classifier "$expdir/$judge" --model "$exp" \
-  --results RESULTS.md
+  --results "$results"
 
 step 6 pack "$exp/ -> $exp/packed/: config, weights, card" \
   from "$exp/checkpoints" "$exp/generate/report.json" to "$exp/packed" -- \

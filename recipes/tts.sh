@@ -13,12 +13,14 @@ option before "" "model that training goes on from, and that is scored beside it
 option others "" "data directory of other speakers to judge by, whose voices must not be lost (made by espeak-ng)" path
 option max_bad "" "share of recordings that may be bad and are left out (0.05)"
 option prompt "" "recording whose voice the demo has (the voice that comes with the package)" path
+results_option
 option name "" "what the packed model is called (else: as its experiment)"
 option licence "" "licence of the packed weights, which the recordings allow"
 parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
+place_results tts
 models=() # those that are folders, not names, may change
 for model in "$codec" "$listener"; do [[ ! -d $model ]] || models+=("$model"); done
 bad=(${max_bad:+--max_bad "$max_bad"})
@@ -50,9 +52,9 @@ step 4 generate "$test -> $exp/generate/: its sentences said" from "$exp/checkpo
   speechgen tts generate "$exp" "$test" --out "$exp/generate"
 [[ -z $before ]] || also -- speechgen tts generate "$before" "$test" --out "$exp/before"
 
-step 5 score "$exp/generate/ -> RESULTS.md" \
-  from "$exp/checkpoints" "$exp/generate/generate.json" to "$exp/generate/report.json" RESULTS.md -- \
-  speechgen tts score "$exp/generate" ${before:+--before "$exp/before"} --results RESULTS.md --nj "$nj"
+step 5 score "$exp/generate/ -> $results" \
+  from "$exp/checkpoints" "$exp/generate/generate.json" to "$exp/generate/report.json" "$results" -- \
+  speechgen tts score "$exp/generate" ${before:+--before "$exp/before"} --results "$results" --nj "$nj"
 
 step 6 pack "$exp/ -> $exp/packed/: config, weights, card" \
   from "$exp/checkpoints" "$exp/generate/report.json" to "$exp/packed" -- \

@@ -9,6 +9,7 @@ option set "" "config keys to override, e.g. 'training.steps=100 model.layers=2'
 option side 32 "pixels of each side of a frame" number
 option each 20 "clips of each label to generate and score" number
 option guidance 1.5 "how strongly to keep to the label"
+results_option
 option name "" "what the packed model is called (else: as its experiment)"
 option licence "" "licence of the packed weights, which the pictures allow"
 parse_options "$@"
@@ -17,6 +18,7 @@ dump=dump/$side
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 judge=$expdir/classifier/$side
 read -ra overrides <<< "$set"
+place_results video
 units=()
 [[ $tokenizer == none ]] || units=(--set="tokenizer=$expdir/tokenizer/$tokenizer")
 at=(--set="data.train=$dump/train" --set="data.dev=$dump/dev") # clips of this size
@@ -39,10 +41,10 @@ also -- "${launch[@]}" speechgen train "$config" --exp "$exp" "${units[@]}" "${a
 step 4 generate "$exp/ -> $exp/generate/: clips of every label" from "$exp/checkpoints" to "$exp/generate" -- \
   speechgen video generate-set "$exp" --each "$each" --guidance "$guidance" --out "$exp/generate"
 
-step 5 score "$exp/generate/ -> RESULTS.md" \
-  from "$exp/generate/generate.json" "$judge/checkpoints" "$dump/test" to "$exp/generate/report.json" RESULTS.md -- \
+step 5 score "$exp/generate/ -> $results" \
+  from "$exp/generate/generate.json" "$judge/checkpoints" "$dump/test" to "$exp/generate/report.json" "$results" -- \
   speechgen video score "$exp/generate" --test "$dump/test" --train "$dump/train" --classifier "$judge" \
-  --model "$exp" --results RESULTS.md
+  --model "$exp" --results "$results"
 
 step 6 pack "$exp/ -> $exp/packed/: config, weights, card" \
   from "$exp/checkpoints" "$exp/generate/report.json" to "$exp/packed" -- \

@@ -49,6 +49,37 @@ def spectrogram_png(wave: Tensor, sample_rate: int, reference: Tensor | None = N
     return file.getvalue()
 
 
+def spectrogram_sheet_png(
+    rows: list[list[tuple[Tensor, int]]], heads: list[str], labels: list[str] | None = None
+) -> bytes:
+    """Mel spectrograms of rows of (wave (T,), rate in Hz), all rows alike in length, as a PNG.
+
+    ``heads``: what stands above each of the first row, or above every one where there are so many; ``labels``: beside
+    each row.
+    """
+    from matplotlib.figure import Figure
+
+    size = (2.6 * len(rows[0]), 1.5 * len(rows) + 0.3)
+    figure = Figure(figsize=size, dpi=100, layout="constrained")
+    grid = figure.subplots(len(rows), len(rows[0]), squeeze=False, sharey=True)
+    for line, waves in zip(grid, rows, strict=True):
+        for axes, (wave, rate) in zip(line, waves, strict=True):
+            axes.imshow(
+                mel_decibel(wave, rate), cmap="magma", vmin=QUIET, vmax=LOUD, origin="lower", aspect="auto",
+                extent=(0, len(wave) / rate, 0, BANDS),
+            )  # fmt: skip
+            axes.tick_params(labelsize=7)
+    for axes, head in zip(grid.flat, heads):
+        axes.set_title(head, fontsize=8)
+    for line, label in zip(grid, labels or []):
+        line[0].set_ylabel(label, fontsize=7)
+    for axes in grid[-1]:
+        axes.set_xlabel("seconds", fontsize=8)
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
 @torch.no_grad()
 def mel_decibel(wave: Tensor, sample_rate: int) -> Tensor:
     """Magnitudes of 80 mel bands in dB: (T,) to (80, frames), a frame of 64 ms every 16 ms."""

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from speechgen.cli.precision import Precision
+
 app = typer.Typer(no_args_is_help=True, help="Code audio, and measure how good it is.")
 
 MODEL = "speech-16k"
@@ -29,6 +31,7 @@ def encode(
     entropy: Annotated[
         bool, typer.Option("--entropy/--no-entropy", help="Entropy-code, where the codec has a model for it.")
     ] = True,
+    precision: Precision = "f32",
 ) -> None:
     """Code a recording of any length as a .sgc file.
 
@@ -43,7 +46,7 @@ def encode(
     from speechgen.models.load import load_entropy, unit_fingerprint
     from speechgen.tokenizers.sgc import pack_sgc, write_sgc
 
-    codec = load_codec(model)
+    codec = load_codec(model, precision)
     codebooks = codec.codebooks_for(kbps)
     coder = load_entropy(model) if entropy else None
     coder = coder if coder and coder.codebooks >= codebooks else None
@@ -75,6 +78,7 @@ def decode(
     model: Annotated[str | None, typer.Option(help="Name or folder of the codec; else the one the file names.")] = None,
     start: Annotated[float | None, typer.Option("--from", min=0, help="Seconds to start at.")] = None,
     end: Annotated[float | None, typer.Option("--to", min=0, help="Seconds to stop at.")] = None,
+    precision: Precision = "f32",
 ) -> None:
     """Decode a .sgc file. Of a damaged one the sound part is written, the place is named, and the exit status is 1.
 
@@ -97,7 +101,7 @@ def decode(
     with nullcontext(sys.stdin.buffer) if coded == PIPE else open_sgc(coded) as file:
         reader = SgcReader(file, name)
         header = reader.header
-        codec = load_codec(model or header.model)
+        codec = load_codec(model or header.model, precision)
         check_codec(header, codec, unit_fingerprint(codec), name)
         first, last = samples_between(header, name, start, end)
         coder = load_entropy(model or header.model) if header.entropy else None

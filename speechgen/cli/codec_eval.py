@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from speechgen.cli.precision import Precision
+
 MODEL = "speech-16k"
 RECOGNISER = "pocketsphinx"
 TOLD = 4  # metrics beside each other on the terminal
@@ -41,6 +43,7 @@ def generate(
     generations: Generations = 5,
     nj: Jobs = 1,
     time_limit: TimeLimit = 600.0,
+    precision: Precision = "f32",
 ) -> None:
     """Code recordings with a codec and with baselines; goes on where it was stopped.
 
@@ -58,7 +61,7 @@ def generate(
     others, absent = make_baselines(baselines, rates)
     for name, reason in absent.items():
         typer.echo(f"left out {name}: {reason}", err=True)
-    ours = codec_systems(model, rates)
+    ours = codec_systems(model, rates, precision)
     systems = [*ours, *others]
     facts = {"model": model_name(model), **model_facts(model)}
     facts |= {f"left out {name}": reason for name, reason in absent.items()}
@@ -124,6 +127,7 @@ def evaluate(
     generations: Generations = 5,
     time_limit: TimeLimit = 120.0,
     against: Against = None,
+    precision: Precision = "f32",
 ) -> None:
     """Generate and score in one go: report.html to look at, report.json and report.csv to go on with.
 
@@ -136,7 +140,7 @@ def evaluate(
     check_metrics(listed(metrics) or REPORTED)
     if against:
         read_report(against)
-    generate(model, source, out, kbps, baselines, limit, generations, nj, time_limit)
+    generate(model, source, out, kbps, baselines, limit, generations, nj, time_limit, precision)
     score(out, results, metrics, nj, recogniser, time_limit, against)
 
 

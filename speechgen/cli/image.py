@@ -123,16 +123,17 @@ def score(
     model: Annotated[str, typer.Option(help="The generator, whose tokenizer is scored beside it.")],
     results: Annotated[Path | None, typer.Option(help="Also write the table to this Markdown file.")] = None,
 ) -> None:
-    """Score generated images: read correctly by a classifier, and Frechet distance. Writes report.json, RESULTS.md.
+    """Score generated images: recognised by a classifier, and Frechet distance. Writes report.json, RESULTS.md.
 
     Example: speechgen image score exp/image/generate --test dump/test --classifier exp/classifier --model exp/image
     """
-    from speechgen.evaluation.images import images_table, score_set, write_image_results
+    from speechgen.evaluation.images import score_set, write_image_results
+    from speechgen.evaluation.judged import judged_table
 
     report = score_set(folder, test, classifier, model)
     if results:
         write_image_results(results, report)
-    typer.echo(images_table(report))
+    typer.echo(judged_table(report))
 
 
 @app.command()

@@ -151,6 +151,8 @@ def _to_files(synthesiser, text, speaker, language, drawing, seed, targets, guar
         typer.echo(f"{target}: {reading.seconds:.2f} s, seed {seed + number}{there}")
         for check in reading.checks:
             typer.echo(f"guard: {check}")
+        if reading.tally and reading.tally.steps:
+            typer.echo(f"draft: {reading.tally}")
     typer.echo(f"{readings[-1].x_real_time:.1f}x real time")
     return [reading.spans for reading in readings]
 

@@ -14,6 +14,7 @@ from speechgen.evaluation.coding import NeuralCodec
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.pretrained import PretrainedCodec
 from speechgen.models.load import load, shipped
+from speechgen.nn.packed import Precision
 from speechgen.tokenizers.codec import Codec, build_codec
 from speechgen.tokenizers.presets import PRESETS
 
@@ -41,12 +42,18 @@ class Candidate:
     name: str
     ours: bool
     make: Callable[[], nn.Module]
+    precision: Precision = "f32"
 
 
-def codec_candidates() -> list[Candidate]:
-    """Our presets, with their weights where they came with the package, and the published sizes of transformers'
-    codecs with random weights: speed needs no others."""
-    ours = [Candidate(name, True, lambda name=name: _our_codec(name)) for name in PRESETS]
+def codec_candidates(precisions: Iterable[Precision] = ("f32",)) -> list[Candidate]:
+    """Our presets, with their weights where they came with the package, in each precision that they have, and the
+    published sizes of transformers' codecs with random weights: speed needs no others."""
+    ours = [
+        Candidate(name, True, lambda name=name, precision=precision: _our_codec(name, precision), precision)
+        for name, preset in PRESETS.items()
+        for precision in precisions
+        if precision == "f32" or preset.encoder.kind == "spectral"
+    ]
     others = [
         Candidate(name, False, lambda kind=kind, values=values: PretrainedCodec.from_config(kind, values))
         for name, (kind, values) in PUBLISHED.items()
@@ -78,7 +85,8 @@ def bench_codecs(
                 for batch in batches:
                     length = seconds if batch == 1 else seconds / BATCH_SHARE
                     for way, run in ways.items():
-                        about = {"name": candidate.name, "ours": candidate.ours, "threads": count, "batch": batch}
+                        about = {"name": candidate.name, "ours": candidate.ours, "precision": candidate.precision}
+                        about |= {"threads": count, "batch": batch}
                         rows.append({**about, "way": way, **_codec_row(codec, run, batch, length, repeats)})
         on_row()
     for row in rows:
@@ -103,8 +111,10 @@ def use_threads(threads: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _our_codec(name: str) -> nn.Module:
-    return load(name) if name in shipped() else build_codec(PRESETS[name])
+def _our_codec(name: str, precision: Precision) -> nn.Module:
+    codec = load(name) if name in shipped() else build_codec(PRESETS[name])
+    codec.pack(precision)
+    return codec
 
 
 @torch.inference_mode()
@@ -164,10 +174,11 @@ def _codec_targets(rows: list[dict]) -> list[dict]:
     most = max((row["threads"] for row in rows), default=0)
     for row in rows:
         if (row["name"], row["threads"], row["batch"], row["way"]) == (OURS, most, 1, "offline"):
-            lines.append(target(f"{OURS}: x real time", LEAST_X_REAL_TIME, row["x_real_time"]))
+            ours = OURS if row["precision"] == "f32" else f"{OURS} in {row['precision']}"
+            lines.append(target(f"{ours}: x real time", LEAST_X_REAL_TIME, row["x_real_time"]))
             for other, times in row["times"].items():
                 if other in LEAST_RATIOS:
-                    lines.append(target(f"{OURS}: times {other}", LEAST_RATIOS[other], times))
+                    lines.append(target(f"{ours}: times {other}", LEAST_RATIOS[other], times))
     return lines
 
 

@@ -13,7 +13,6 @@ from torch import nn
 from speechgen.config import Config
 from speechgen.data.origins import ORIGINS
 from speechgen.evaluation.facts import FACTS, run_facts
-from speechgen.evaluation.images import images_table
 from speechgen.evaluation.judged import judged_table
 from speechgen.evaluation.results import percent, systems_table, table, with_interval
 from speechgen.evaluation.wavenet_results import bits_table, vocoder_table
@@ -190,8 +189,6 @@ def scores(report: dict) -> str:
     facts = f"On {Path(report['source']).name}"
     if "judged" in report:
         return f"{facts}:\n\n{judged_table(report)}"
-    if "images" in report:
-        return f"{facts}:\n\n{images_table(report)}"
     if "bits" in report:
         tables = [bits_table(report), *([vocoder_table(report)] if report["systems"] else [])]
         return "\n\n".join([f"{facts}, with 95 % intervals:", *tables])

@@ -10,6 +10,7 @@ from speechgen.audio.resample import resample
 from speechgen.errors import UserError
 from speechgen.evaluation.baselines import fit
 from speechgen.models.load import fingerprint, load, load_entropy
+from speechgen.nn.packed import Precision
 from speechgen.tokenizers.base import Tokens
 from speechgen.tokenizers.chunks import decode_in_chunks, encode_in_chunks
 from speechgen.tokenizers.codec import Codec
@@ -106,21 +107,26 @@ def decode(codec: NeuralCodec, codes: Tensor) -> Tensor:
     return wave[0, 0].float()
 
 
-def load_codec(model: str | Path) -> Codec:
-    """A codec with codebooks by name or folder; raises UserError for a model of another kind."""
+def load_codec(model: str | Path, precision: Precision = "f32") -> Codec:
+    """A codec with codebooks by name or folder, which computes in this precision.
+
+    Raises UserError for a model of another kind.
+    """
     codec = load(model)
     if not isinstance(codec, Codec):
         raise UserError(f"{model}: is no codec; give the name or folder of one")
     if not codec.codebooks:
         raise UserError(f"{model}: has no codebooks, its latents are continuous; train one with bottleneck rvq or fsq")
+    codec.pack(precision)
     return codec
 
 
-def codec_systems(model: str | Path, kbps: list[float]) -> list[CodecSystem]:
+def codec_systems(model: str | Path, kbps: list[float], precision: Precision = "f32") -> list[CodecSystem]:
     """Our codec at each bitrate; raises UserError for a bitrate that it does not have."""
-    codec, coder = load_codec(model), load_entropy(model)
+    codec, coder = load_codec(model, precision), load_entropy(model)
     counts = dict.fromkeys(codec.codebooks_for(rate) for rate in kbps)
-    return [CodecSystem(model_name(model), codec, count, coder) for count in counts]
+    name = model_name(model) if precision == "f32" else f"{model_name(model)}-{precision}"
+    return [CodecSystem(name, codec, count, coder) for count in counts]
 
 
 def model_name(model: str | Path) -> str:

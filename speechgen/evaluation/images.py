@@ -16,10 +16,10 @@ from speechgen.errors import UserError, nearest
 from speechgen.evaluation.coding import model_name
 from speechgen.evaluation.distances import frechet_distance
 from speechgen.evaluation.facts import model_facts
-from speechgen.evaluation.judged import features_of, recognised, through_tokenizer
+from speechgen.evaluation.judged import features_of, judged_table, recognised, through_tokenizer
 from speechgen.evaluation.logs import read_json, write_json, write_text
 from speechgen.evaluation.machine import describe_machine
-from speechgen.evaluation.results import page, short_path, table
+from speechgen.evaluation.results import page, short_path
 from speechgen.models.classifier import ImageClassifier
 from speechgen.models.clip import Clip
 from speechgen.models.draw import Drawing, draw_images
@@ -27,8 +27,6 @@ from speechgen.models.generator import Generator
 from speechgen.models.load import load
 from speechgen.models.one_shot import OneShot
 from speechgen.training.images import AT_ONCE, as_tensor, sheet
-
-ACCURACY, FRECHET = "read correctly, %", "Frechet distance"
 
 
 class Painter:
@@ -124,7 +122,7 @@ def generate_set(
             place / "generate.json",
             {
                 "facts": facts,
-                "milliseconds_per_image": 1000 * seconds / len(labels),
+                "milliseconds_per_item": 1000 * seconds / len(labels),
                 "drawing": vars(drawing),
                 "seed": seed,
             },
@@ -160,18 +158,9 @@ def score_set(folder: Path, test: Path, classifier: str, model: str) -> dict:
         accuracy = recognised(judge, images, labels, made.names, features)
         distance = frechet_distance(features, reference)
         rows.append({"name": name, "n": len(images), "accuracy": accuracy, "frechet": distance})
-    report = {**notes, "source": str(test), "classifier": model_name(classifier), "images": rows}
+    report = {**notes, "source": str(test), "classifier": model_name(classifier), "what": "images", "judged": rows}
     write_json(folder / "report.json", report)
     return report
-
-
-def images_table(report: dict) -> str:
-    """Each set of images with its size, the share read correctly and its Frechet distance from half the test set."""
-    rows = [
-        [one["name"], str(one["n"]), f"{100 * one['accuracy']:.1f}", f"{one['frechet']:.2f}"]
-        for one in report["images"]
-    ]
-    return table(["images", "n", ACCURACY, FRECHET], rows)
 
 
 def write_image_results(path: Path, report: dict) -> None:
@@ -179,15 +168,15 @@ def write_image_results(path: Path, report: dict) -> None:
     facts = {
         "test data": short_path(report["source"]),
         **{str(key): str(value) for key, value in report["facts"].items()},
-        "time per image": f"{report['milliseconds_per_image']:.1f} ms",
+        "time per item": f"{report['milliseconds_per_item']:.1f} ms",
         "scored on": describe_machine(),
     }
     notes = [
-        "Read by a model of its own, trained on the training images: a classifier that is to say the label, or a CLIP "
-        "that is to find the caption among all of the test set. The Frechet distance is between its features of these "
-        "images and of the first half of the test images; the row 'test images' is the other half.",
+        "Recognised by a model of its own, trained on the training images: a classifier that is to say the label, or a "
+        "CLIP that is to find the caption among all of the test set. The Frechet distance is between its features of "
+        "these images and of the first half of the test images; the row 'test images' is the other half.",
     ]
-    write_text(path, page("Image results", "speechgen image score", facts, [images_table(report)], notes))
+    write_text(path, page("Image results", "speechgen image score", facts, [judged_table(report)], notes))
 
 
 def load_judge(model: str | Path) -> ImageClassifier | Clip:

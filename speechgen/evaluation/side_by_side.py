@@ -1,12 +1,11 @@
 """Spectrograms of recorded and generated sounds, side by side in one picture."""
 
-import io
 import os
 from pathlib import Path
 from textwrap import fill
 
 from speechgen.audio.files import read_audio
-from speechgen.audio.pictures import BANDS, LOUD, QUIET, mel_decibel
+from speechgen.audio.pictures import spectrogram_sheet_png
 from speechgen.errors import UserError, nearest
 from speechgen.evaluation.generate import SUMMARY
 from speechgen.evaluation.logs import read_json
@@ -20,8 +19,6 @@ def draw_side_by_side(folder: str | Path, out: str | Path, count: int = 4, only:
 
     Raises UserError for a recording that the folder does not have, or one that no system made.
     """
-    from matplotlib.figure import Figure
-
     folder, out = Path(folder), Path(out)
     if out.suffix.lower() != ".png" or not out.parent.is_dir():
         raise UserError(f"{out}: name a .png file in a folder that exists")
@@ -32,27 +29,11 @@ def draw_side_by_side(folder: str | Path, out: str | Path, count: int = 4, only:
             raise UserError(f"--only {name}: not in {folder}{nearest(name, known)}")
     shown = only or list(spread({name: name for name in known}, count))
     systems = summary["systems"]
-    size = (2.6 * len(systems), 1.5 * len(shown) + 0.3)
-    figure = Figure(figsize=size, dpi=100, layout="constrained")
-    grid = figure.subplots(len(shown), len(systems), squeeze=False, sharey=True)
-    for row, name in zip(grid, shown, strict=True):
-        labels = summary.get("labels", {}).get(name) or {"": name}
-        for axes, system in zip(row, systems, strict=True):
-            wave, rate = read_audio(folder / system / f"{name}.wav")
-            extent = (0, len(wave) / rate, 0, BANDS)
-            axes.imshow(
-                mel_decibel(wave, rate), cmap="magma", vmin=QUIET, vmax=LOUD, origin="lower", aspect="auto",
-                extent=extent,
-            )  # fmt: skip
-            axes.tick_params(labelsize=7)
-        row[0].set_ylabel("\n".join(fill(one, NAME_WIDTH) for one in labels.values()), fontsize=7)
-    for axes, system in zip(grid[0], systems, strict=True):
-        axes.set_title(system, fontsize=8)
-    for axes in grid[-1]:
-        axes.set_xlabel("seconds", fontsize=8)
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
+    labels = [summary.get("labels", {}).get(name) or {"": name} for name in shown]
+    beside = ["\n".join(fill(one, NAME_WIDTH) for one in label.values()) for label in labels]
+    rows = [[read_audio(folder / system / f"{name}.wav") for system in systems] for name in shown]
+    picture = spectrogram_sheet_png(rows, list(systems), beside)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
-    temporary.write_bytes(file.getvalue())
+    temporary.write_bytes(picture)
     os.replace(temporary, out)
     return shown

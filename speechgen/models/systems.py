@@ -4,6 +4,7 @@ Configs lie in the repository's ``egs``; the package only tells where.
 """
 
 from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,21 @@ class System:
     config: str
     train: str
     sample: str
+
+    @property
+    def recipe(self) -> str:
+        """The folder of its recipe."""
+        return str(PurePosixPath(self.config).parents[1])
+
+    @property
+    def experiment(self) -> str:
+        """The folder that its recipe trains it in."""
+        return f"{self.recipe}/exp/{PurePosixPath(self.config).stem}"
+
+    @property
+    def whole(self) -> str:
+        """The command that trains it, samples from it, scores it and packs it."""
+        return self.train.removesuffix(" --stop_stage train")
 
     def as_dict(self) -> dict[str, str]:
         return asdict(self)

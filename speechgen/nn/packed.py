@@ -13,16 +13,18 @@ from torch.nn import functional as F
 from speechgen.nn.linear import Linear
 
 Precision = Literal["f32", "bf16", "int8"]
-MOST_ROWS = 256  # of a prompt, say; beyond, a product is bound by arithmetic, and the plain one is as good
+# Of a prompt, say. Beyond, a product is bound by arithmetic: the plain one is as good in 32 bits. On a Zen 4 core 200
+# rows of 312 times 1236 x 312 weights take 1.55 ms in f32, 0.78 in bf16 and 0.46 in int8.
+MOST_ROWS = 256
 
 
 class PackedLinear(Linear):
     """A linear layer that shares the weights of another, and keeps a packed copy of them for generation.
 
     "f32" multiplies in 32 bits; weights that fit 16-bit floats without loss, as those of models stored by halves do,
-    are read as such, which changes no product. "bf16" rounds weights and inputs to bfloat16. "int8" rounds weights to
-    8 bits for each output and inputs to 8 bits for each call, whose rows thus share one scale. Training, other devices
-    and long inputs take the weights as they were.
+    are read as such, which changes no product; long inputs take them as they were. "bf16" rounds weights and inputs to
+    bfloat16. "int8" rounds weights to 8 bits for each output and inputs to 8 bits for each call, whose rows thus share
+    one scale (256 at most). Training and other devices take the weights as they were.
     """
 
     def __init__(self, linear: nn.Linear, precision: Precision) -> None:
@@ -44,15 +46,19 @@ class PackedLinear(Linear):
             self._packed = torch.ops.quantized.linear_prepack_fp16(weight, bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        few = x.dim() > 1 and x.numel() <= MOST_ROWS * self.in_features
-        fit = few and x.dtype == torch.float32 and x.device.type == "cpu"
-        if self._packed is None or not fit or torch.is_grad_enabled():
+        few = x.numel() <= MOST_ROWS * self.in_features
+        fit = x.dim() > 1 and x.dtype == torch.float32 and x.device.type == "cpu"
+        if self._packed is None or not fit or torch.is_grad_enabled() or (self.precision == "f32" and not few):
             return super().forward(x)
         if self.precision == "bf16":
             return F.linear(x.bfloat16(), *self._packed).float()
-        if self.precision == "int8":
+        if self.precision == "f32":
+            return torch.ops.quantized.linear_dynamic_fp16(x, self._packed)
+        if few:
             return torch.ops.quantized.linear_dynamic(x, self._packed)
-        return torch.ops.quantized.linear_dynamic_fp16(x, self._packed)
+        rows = x.flatten(0, -2).split(MOST_ROWS)
+        y = torch.cat([torch.ops.quantized.linear_dynamic(some, self._packed) for some in rows])
+        return y.unflatten(0, x.shape[:-1])
 
 
 def pack_linears(module: nn.Module, precision: Precision) -> None:

@@ -19,6 +19,7 @@ from speechgen.errors import UserError
 from speechgen.models.load import fingerprint
 from speechgen.models.speak import Drawing
 from speechgen.models.voice import Voice
+from speechgen.orders.speculative import Tally
 from speechgen.serving.guard import Guard
 from speechgen.serving.session import Levels, Session, Span
 from speechgen.serving.synthesiser import Synthesiser
@@ -29,7 +30,8 @@ KEY = "made-with"  # the file that tells what the parts in a folder are parts of
 @dataclass(frozen=True)
 class Reading:
     """What ``read_aloud`` wrote: its length, where each chunk lies, how many chunks had been there already, how fast
-    the others were made, what to tell, and what a guard had against chunks."""
+    the others were made, what to tell, what a guard had against chunks,
+    and the ``tally`` of a draft over the chunks made now, where there was one."""
 
     seconds: float
     spans: list[Span]
@@ -37,6 +39,7 @@ class Reading:
     x_real_time: float
     warnings: list[str]
     checks: list[str]
+    tally: Tally | None = None
 
 
 def read_aloud(
@@ -81,7 +84,8 @@ def read_aloud(
         if watermark:
             file.write(watermarker.end()[None])
     shutil.rmtree(folder)
-    return Reading(total / rate, spans, resumed, speed, list(warnings), checks)
+    tally = None if synthesiser.draft is None else session.tally
+    return Reading(total / rate, spans, resumed, speed, list(warnings), checks, tally)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 
 from speechgen.config import Config
 from speechgen.errors import UserError
+from speechgen.nn.packed import Precision, pack_linears
 from speechgen.nn.seanet import SEANetConfig, SEANetDecoder, SEANetEncoder
 from speechgen.nn.spectral import SpectralConfig, SpectralDecoder, SpectralEncoder
 from speechgen.tokenizers.base import Tokens
@@ -105,6 +106,17 @@ class Codec(nn.Module):
     def reach(self) -> float:
         """Frames of the past that decoded samples depend on; infinity for recurrent decoders."""
         return self.decoder.reach
+
+    def pack(self, precision: Precision) -> None:
+        """Let the blocks multiply in fewer bits from now on, for coding on a CPU; spectra, codebooks and what goes in
+        and out of the blocks keep 32. Units and files stay those of the same codec. Raises UserError for other stacks.
+        """
+        if precision == "f32":
+            return
+        for part in (self.encoder, self.decoder):
+            if not isinstance(part, SpectralEncoder | SpectralDecoder):
+                raise UserError(f"precision {precision}: only spectral codecs have it; this one computes in f32")
+            pack_linears(part.stack, precision)
 
     def kbps(self, codebooks: int) -> float:
         """Nominal kbit/s of so many codebooks, container not counted."""

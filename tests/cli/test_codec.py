@@ -13,7 +13,11 @@ from typer.testing import CliRunner
 
 from speechgen.audio.files import read_audio, write_audio
 from speechgen.cli import app
+from speechgen.config import make_config
 from speechgen.errors import UserError
+from speechgen.models.load import save_model
+from speechgen.tokenizers.codec import CodecConfig, build_codec
+from speechgen.tokenizers.sgc import unpack_sgc
 
 
 def call(*words, status=0):
@@ -60,6 +64,29 @@ def test_what_the_file_gives_is_what_the_codec_gives(tmp_path, clip, codec):
     with torch.no_grad():
         expected = model.decode(model.encode(wave[None, None]))[0, 0, : len(wave)].clamp(-1, 1)
     torch.testing.assert_close(read_audio(tmp_path / "back.wav")[0], expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_fewer_bits_give_nearly_the_same_in_the_same_files(tmp_path, clip, codec, precision):
+    """Codes made or read in fewer bits are codes of the same model."""
+    call("encode", clip, tmp_path / "few.sgc", "--kbps", 0.6, "--model", codec, "--precision", precision)
+    call("encode", clip, tmp_path / "all.sgc", "--kbps", 0.6, "--model", codec)
+    codes = [unpack_sgc((tmp_path / name).read_bytes()).codes for name in ("few.sgc", "all.sgc")]
+    assert codes[0].shape == codes[1].shape and (codes[0] == codes[1]).float().mean() > 0.8
+    call("decode", tmp_path / "all.sgc", tmp_path / "all.wav", "--model", codec)
+    call("decode", tmp_path / "all.sgc", tmp_path / "few.wav", "--model", codec, "--precision", precision)
+    whole, near = (read_audio(tmp_path / name)[0] for name in ("all.wav", "few.wav"))
+    assert 0 < (near - whole).norm() < 0.1 * whole.norm()
+
+
+def test_only_spectral_codecs_compute_in_fewer_bits(tmp_path, clip):
+    config = make_config(
+        CodecConfig, {"encoder": {"kind": "seanet", "channels": 2}, "decoder": {"kind": "seanet", "channels": 2}}
+    )
+    save_model(tmp_path / "seanet", config, build_codec(config), "# seanet\n")
+    with pytest.raises(UserError, match="precision int8: only spectral codecs"):
+        call("encode", clip, tmp_path / "a.sgc", "--model", tmp_path / "seanet", "--precision", "int8")
+    assert not (tmp_path / "a.sgc").exists()
 
 
 def test_a_damaged_file_is_decoded_up_to_the_damage(tmp_path, codec, prompt_file):

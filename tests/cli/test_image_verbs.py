@@ -97,8 +97,8 @@ def test_from_images_to_scores(run, place, tmp_path) -> None:
     status, said, error = run("image", "score", tmp_path / "generate", *scoring, "--results", tmp_path / "RESULTS.md")
     assert status == 0, error
     report = json.loads((tmp_path / "generate/report.json").read_text())
-    assert [row["n"] for row in report["images"]] == [30, 30, 20, 30]
-    assert all(0 <= row["accuracy"] <= 1 and row["frechet"] >= 0 for row in report["images"])
+    assert [row["n"] for row in report["judged"]] == [30, 30, 20, 30]
+    assert all(0 <= row["accuracy"] <= 1 and row["frechet"] >= 0 for row in report["judged"])
     results = (tmp_path / "RESULTS.md").read_text()
     assert said.strip() in results and "masked" in results and "digits, 60 images of 10 labels" in results
     assert run("pack", exp, "--out", tmp_path / "packed")[0] == 0
@@ -253,3 +253,38 @@ CODES = "{kind: pixels, side: 8, levels: 4}"
 
 def sets(place: Path, key: str, value) -> list[str]:
     return [f"--set={one}" for one in [*changes(place), f"model.{key}={value}", "model.width=16"]]
+
+
+def test_what_was_trained_is_collected_and_kept(run, place, tmp_path, monkeypatch) -> None:
+    """A row and a sheet of each system that was scored; those of other days stay."""
+    monkeypatch.chdir(tmp_path)
+    status, _, error = run("systems", "--gallery", "docs")
+    assert status == 2 and "none of the systems" in error and not Path("docs").exists()
+    judge = place / "exp/scorer/classifier"
+    for name, tokenizer in (("maskgit", "vq"), ("mse", "vae")):
+        exp = Path("egs/mini/image/exp", name)
+        exp.parent.mkdir(parents=True, exist_ok=True)
+        exp.symlink_to(train(place, name, tokenizer))
+        if not (exp / "generate").exists():
+            assert run("image", "generate-set", exp, "--each", 2, "--out", exp / "generate")[0] == 0
+        scoring = ("--test", place / "dump/test", "--classifier", judge, "--model", exp)
+        assert run("image", "score", exp / "generate", *scoring)[0] == 0
+    said = run("systems", "--gallery", "docs")[1]
+    assert f"2 of {len(SYSTEMS)}" in said and "MaskGIT, MSE on latents" in said
+    before = json.loads(Path("docs/systems.json").read_text())
+    assert before["MaskGIT"]["n"] == 20 and 0 <= before["MaskGIT"]["accuracy"] <= 1
+    assert Path("docs/mini-image-maskgit.png").read_bytes().startswith(b"\x89PNG")
+    Path("egs/mini/image/exp/maskgit").unlink()
+    assert "1 of" in run("systems", "--gallery", "docs")[1]
+    assert json.loads(Path("docs/systems.json").read_text())["MaskGIT"] == before["MaskGIT"]
+    page = Path("docs/README.md").read_text()
+    assert "![MaskGIT](mini-image-maskgit.png)" in page and "| MaskGIT |" in page and "## egs/mini/image" in page
+
+
+def test_the_commands_of_a_recipe(run) -> None:
+    status, said, _ = run("systems", "--commands", "egs/mini/image/")
+    assert status == 0 and said.splitlines() == [
+        system.train.replace(" --stop_stage train", "") for system in IMAGE_SYSTEMS
+    ]
+    status, _, error = run("systems", "--commands", "egs/mini/imag")
+    assert status == 2 and "did you mean" in error and "egs/mini/image" in error

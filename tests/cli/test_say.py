@@ -315,5 +315,11 @@ def test_a_draft_proposes_codes(shell: Shell, tiny_models: Path, prompt_file: Pa
     assert "draft: 100% of the draft's codes accepted" in out
     alone, drafted = (read_audio(tmp_path / name)[0] for name in ("alone.wav", "drafted.wav"))
     torch.testing.assert_close(alone, drafted, atol=1e-3, rtol=0)
+    (tmp_path / "text").write_text("Hi.")
+    spoken = ("say", "--file", tmp_path / "text", *common[2:])
+    assert (
+        "draft: 100% of the draft's codes accepted"
+        in shell(*spoken, codes, "--draft", codes, "-o", tmp_path / "f.wav")[0]
+    )
     _, err = shell(*common, tiny_models / "tts", "--draft", codes, "-o", tmp_path / "none.wav", status=2)
     assert "head: flow" in err and not (tmp_path / "none.wav").exists()

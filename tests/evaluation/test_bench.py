@@ -68,7 +68,7 @@ def test_slow_codecs_are_not_run_again(monkeypatch):
 
 def test_the_verb_shows_every_row(monkeypatch, tmp_path):
     candidates = [Candidate("speech-16k", True, tiny_codec), Candidate("Mimi", False, Foreign)]
-    monkeypatch.setattr("speechgen.evaluation.bench.codec_candidates", lambda: candidates)
+    monkeypatch.setattr("speechgen.evaluation.bench.codec_candidates", lambda precisions: candidates)
     words = ["codec", "--threads", "1", "--batch", "2,1", "--seconds", "0.2", "--repeats", "1"]
     done = CliRunner().invoke(verbs.app, [*words, "--json", str(tmp_path / "codec.json")])
     assert done.exit_code == 0, done.output
@@ -82,6 +82,24 @@ def test_the_verb_shows_every_row(monkeypatch, tmp_path):
 def test_all_presets_run_against_the_three_others():
     names = {candidate.name: candidate.ours for candidate in codec_candidates()}
     assert names == {**dict.fromkeys(PRESETS, True), "EnCodec-24k": False, "Mimi": False, "DAC-16k": False}
+
+
+def test_ours_are_timed_in_every_precision_they_have():
+    ours = [(one.name, one.precision) for one in codec_candidates(["f32", "int8"]) if one.ours]
+    assert ours == [
+        (name, precision)
+        for name in PRESETS
+        for precision in ("f32", "int8")
+        if (name, precision) != ("seanet-16k", "int8")
+    ]
+
+
+def test_targets_say_which_precision_met_them():
+    candidates = [Candidate("speech-16k", True, tiny_codec, one) for one in ("f32", "int8")]
+    candidates.append(Candidate("Mimi", False, Foreign))
+    report = bench_codecs(candidates, seconds=0.2, repeats=1, threads=[1], batches=[1])
+    names = [target["what"] for target in report["targets"]]
+    assert names == [f"speech-16k{way}: {what}" for way in ("", " in int8") for what in ("x real time", "times Mimi")]
 
 
 @pytest.mark.parametrize(

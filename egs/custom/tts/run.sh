@@ -5,6 +5,7 @@ cd "$(dirname "$0")" || exit
 prepare=(speechgen data import folder)
 check=true
 before=starter-tts # what conf/*.yaml goes on from
+results=RESULTS.md # of whichever config
 sample_rate=16000  # that of its codec
 
 . ../../../recipes/tts.sh

@@ -4,6 +4,7 @@ cd "$(dirname "$0")" || exit
 
 prepare=(speechgen data import starter)
 config=conf/codec_24k.yaml
+refine=conf/longer_24k.yaml
 sample_rate=24000
 dump=dump_24k
 kbps=1.5,3,6

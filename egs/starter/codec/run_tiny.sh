@@ -4,6 +4,7 @@ cd "$(dirname "$0")" || exit
 
 prepare=(speechgen data import starter)
 config=conf/codec_tiny.yaml
+refine=conf/longer_tiny.yaml
 sample_rate=16000
 kbps=1.5,3,6
 results=RESULTS_tiny.md
