@@ -8,9 +8,11 @@ option config conf/grid.yaml "base experiment, cells, sweeps, questions" path
 option set "" "config keys to override in all cells, e.g. 'training.steps=100'"
 option parts "" "config keys to override in the classifier and the tokenizers"
 . "$(dirname "${BASH_SOURCE[0]}")/${kind}s.sh"
+results_option GRID.md
 parse_options "$@"
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
+place_results grid
 read -ra overrides <<< "$set"
 read -ra part_overrides <<< "$parts"
 scorer=${scorer:-conf/scorer} # where the config of what judges lies
@@ -38,8 +40,8 @@ done
 
 step 4 grid "dump/ -> $exp/: a run for each cell, pictures; GRID.md" \
   from "$config" conf/cell.yaml dump "$expdir/classifier/checkpoints" "${trained[@]/#conf/$expdir}" \
-  to "$exp/grid.json" GRID.md -- \
+  to "$exp/grid.json" "$results" -- \
   speechgen grid "$config" --test dump/test --classifier "$expdir/classifier" --out "$exp" \
-  --results GRID.md "${device[@]}" "${against[@]}" "${units[@]}" "${overrides[@]/#/--set=}"
+  --results "$results" "${device[@]}" "${against[@]}" "${units[@]}" "${overrides[@]/#/--set=}"
 
 run_steps "$exp"

@@ -3,7 +3,7 @@
 #   option NAME DEFAULT "what it is" [path|number]   a shell variable that --NAME VALUE sets; a value that run.sh gave
 #                                        it wins over DEFAULT
 #   flag NAME "what it does"             a shell variable that is false until --NAME is given
-#   results_option, place_results NAME   the option --results, and where results go if it is not given
+#   results_option [FILE], place_results NAME   the option --results, and where results go if it is not given
 #   parse_options "$@"                   reads the command line; sets the array launch, for commands that train
 #   step N NAME "what it does" [from PATH...] to PATH... -- COMMAND...
 #   also -- COMMAND...                   one more command of the same stage
@@ -96,14 +96,15 @@ place() {
 }
 
 # The table of scores of a recipe's usual experiment lies beside its README, and that of any other in its own folder.
-results_option() {
-  option results "" "the table of scores (RESULTS.md; of another config or with a tag, inside its folder)" path
+results_option() { # FILE: what the table is called, RESULTS.md
+  results_file=${1:-RESULTS.md}
+  option results "" "the table of scores ($results_file; of another config or with a tag, inside its folder)" path
 }
 
 place_results() { # USUAL, the name of that experiment; $exp is the one that runs
   [[ -z $results ]] || return 0
-  results=RESULTS.md
-  [[ $exp == "$expdir/$1" ]] || results=$exp/RESULTS.md
+  results=$results_file
+  [[ $exp == "$expdir/$1" ]] || results=$exp/$results_file
 }
 
 step() {
