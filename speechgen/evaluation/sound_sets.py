@@ -10,7 +10,7 @@ from torch import Tensor
 
 from speechgen.audio.files import read_audio, write_audio
 from speechgen.audio.lengths import all_fitted, fitted
-from speechgen.audio.pictures import mel_decibel
+from speechgen.audio.pictures import mel_decibel, spectrogram_sheet_png
 from speechgen.data.folders import new_folder
 from speechgen.data.shards import read_shards
 from speechgen.errors import UserError
@@ -29,7 +29,7 @@ from speechgen.models.dump_sounds import sound_labels
 from speechgen.training.sounds import LabelledWaves, labelled_waves
 
 AT_ONCE = 32  # sounds that are drawn together
-SHOWN = 12  # labels on the sheet
+COLUMNS = 5  # of the sheet, which shows twice as many labels, and two sounds of each
 GAP = 2  # pixels between spectrograms
 PAUSE = 0.15  # seconds between sounds of one file
 
@@ -51,7 +51,7 @@ def generate_set(model: str, each: int, out: Path, drawing: Drawing, seed: int, 
         for number, (wave, label) in enumerate(zip(waves, labels.tolist(), strict=True)):
             files[f"made/{number:05d}.wav"] = names[label]
             write_audio(place / f"made/{number:05d}.wav", wave, rate)
-        write_spectrograms(place / "sheet.png", waves[: len(names)][:SHOWN], rate)
+        (place / "sheet.png").write_bytes(_sheet(waves, names, rate))
         notes = generation_notes(model, network, drawing, seed, seconds, len(labels))
         write_json(place / "generate.json", {**notes, "labels": names, "files": files, "sample_rate": rate})
 
@@ -83,6 +83,16 @@ def score_set(folder: Path, dump: Path, train: Path, label: str, classifier: str
     report = {**kept, "source": str(dump), "what": "sounds", "judged": judge_all(judge, systems, training.waves)}
     write_judged(folder, report, results, "Sound results", "speechgen sound score")
     return report
+
+
+def _sheet(waves: Tensor, names: list[str], sample_rate: int) -> bytes:
+    """Spectrograms of sounds (N, samples), drawn for all names again and again, as a PNG."""
+    columns = min(COLUMNS, len(names))
+    shown = range(0, min(2 * columns, len(names) // columns * columns), columns)
+    takes = range(0, min(2 * len(names), len(waves)), len(names))
+    rows = [range(take + first, take + first + columns) for first in shown for take in takes]
+    heads = [names[number % len(names)] for row in rows for number in row]
+    return spectrogram_sheet_png([[(waves[number], sample_rate) for number in row] for row in rows], heads)
 
 
 def one_after_another(waves: Tensor, sample_rate: int) -> Tensor:
