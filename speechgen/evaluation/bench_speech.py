@@ -20,7 +20,7 @@ from speechgen.evaluation.machine import describe_machine, memory_mb, peak_memor
 from speechgen.evaluation.speech_peers import Peer
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.speak import Drawing
-from speechgen.models.tts import TokenTTS, TTSConfig
+from speechgen.models.tts import FIRST_SYMBOL, TokenTTS, TTSConfig
 from speechgen.models.voice import Voice
 from speechgen.nn.packed import Precision
 from speechgen.serving.batcher import Batcher
@@ -30,6 +30,7 @@ from speechgen.tokenizers.presets import preset
 
 STREAMS = (1, 4, 8)
 PROMPT_SECONDS = 4.0
+SYMBOL_FRAMES = 4  # 80 ms each
 LEAST_X_REAL_TIME, MOST_FIRST_AUDIO_MS = 6.0, 200.0
 LONG = 10.0  # seconds after which a run is not repeated
 PATIENCE = 120.0  # seconds after which a model is not asked for more streams
@@ -116,11 +117,12 @@ def random_synthesiser(config: TTSConfig | None = None, precision: Precision = "
 
 
 def random_voice(synthesiser: Synthesiser) -> Voice:
-    """Four seconds of random latents in place of a prompt: the work is the same."""
+    """Four seconds of random latents and symbols in place of a prompt: the work is the same."""
     frames = round(PROMPT_SECONDS * synthesiser.codec.frame_rate)
     latents = torch.randn(frames, synthesiser.codec.config.width, generator=torch.Generator().manual_seed(0))
-    unknown = torch.full((frames,), -1)
-    return Voice(latents, unknown, synthesiser.languages[0], synthesiser.codec_fingerprint)
+    alphabet = list(synthesiser.tts.config.symbols)
+    symbols = torch.arange(frames) // SYMBOL_FRAMES % len(alphabet) + FIRST_SYMBOL
+    return Voice(latents, symbols, synthesiser.languages[0], synthesiser.codec_fingerprint, alphabet=alphabet)
 
 
 def _ours(candidate: Ours, text: str) -> tuple[dict, Callable[[int], _Run]]:
