@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from speechgen.heads.base import STEPPED
+from speechgen.models.prompt_state import PromptState
 from speechgen.models.rows import Segment, make_rows, symbol_numbers
-from speechgen.models.tts import Rows, TokenTTS
+from speechgen.models.tts import UNKNOWN, Rows, TokenTTS
 from speechgen.models.voice import Voice
 from speechgen.nn.cache import TransformerState
 from speechgen.orders.layout import Step
@@ -53,6 +54,12 @@ class Line:
         return self.drawing.guidance != 1.0
 
 
+def is_guided(model: TokenTTS, drawing: Drawing) -> bool:
+    """Whether drawing takes a second row, which is told nothing; a one-step head may have guidance in its weights."""
+    head = model.config.head
+    return drawing.guidance != 1.0 and not (head.kind == "one-step" and head.guidance != 1.0)
+
+
 def speak(
     model: TokenTTS,
     symbols: list[str],
@@ -62,14 +69,15 @@ def speak(
     generator: torch.Generator,
     takes: int = 1,
     rests: Sequence[float] = (),
+    remembered: PromptState | None = None,
 ) -> Iterator[Tensor]:
     """Say symbols in a voice: yields units (takes, patch, C) or (takes, patch, K), frame group by frame group.
 
     Ends when every symbol has had its frames or, after the last symbol began, when the model says so; with attention
     to the text, when the model says so or the length guard does. ``rests``: seconds that each symbol lasts at least,
-    where durations are given.
+    where durations are given. ``remembered``: of the voice's prompt, by ``remember``.
     """
-    line = begin(model, symbols, language, voice, drawing, generator, takes, rests)
+    line = begin(model, symbols, language, voice, drawing, generator, takes, rests, remembered)
     while not line.done:
         units = advance(model, [line])[0]
         if units is not None:
@@ -86,20 +94,22 @@ def begin(
     generator: torch.Generator,
     takes: int = 1,
     rests: Sequence[float] = (),
+    remembered: PromptState | None = None,
     durations: np.ndarray | None = None,
 ) -> Line:
     """A line before its first step; arguments as of ``speak``. ``durations``: frames of each symbol, where they are
     planned already."""
     config = model.config
-    if config.head.kind == "one-step" and config.head.guidance != 1.0:
-        drawing = replace(drawing, guidance=1.0)  # it is in the weights: a single pass
+    if not is_guided(model, drawing):
+        drawing = replace(drawing, guidance=1.0)
     prompt = None if voice is None else _prompt(voice)
     numbers = symbol_numbers(config, symbols)
+    heard = hear(model, prompt, language) if remembered is None else remembered.voice
     if durations is None:
-        durations = plan_durations(model, numbers, language, prompt, drawing.speed, rests)
+        durations = plan_durations(model, numbers, language, heard, drawing.speed, rests)
     target = Segment(None, numbers, durations).whole_steps(config.patch)
     rows = make_rows(model, [(prompt, target)], [language])
-    embed, state, limit = _conditions(model, rows, target, drawing.guidance != 1.0, takes)
+    embed, state, limit = _conditions(model, rows, heard, target, drawing.guidance != 1.0, takes, remembered)
     last_symbol = (target.frames - int(target.durations[-1])) // config.patch
 
     def stop(z: Tensor, unit: Tensor, step: Step) -> Tensor:
@@ -109,6 +119,23 @@ def begin(
         return said
 
     return Line(Walk(model.order, embed, limit, stop), state, drawing, generator, takes, durations)
+
+
+@torch.inference_mode()
+def remember(model: TokenTTS, voice: Voice, language: str, drawing: Drawing) -> PromptState | None:
+    """What the model remembers of a voice's prompt before any text of a language, for ``begin``. None where each step
+    of the prompt hears the text: with attention to it, and where the prompt's own words are not known, so that all of
+    it is one symbol beside the first of the text."""
+    if model.config.alignment == "attention" or (voice.symbols <= UNKNOWN).all():
+        return None
+    nothing = Segment(None, np.array([UNKNOWN]), np.array([model.config.patch]))
+    prompt = _prompt(voice)
+    heard, rows = hear(model, prompt, language), make_rows(model, [(prompt, nothing)], [language])
+    embed, state, _ = _conditions(model, rows, heard, nothing, is_guided(model, drawing), 1)
+    inputs = embed(0, None)[:, :-1]
+    if inputs.shape[1]:
+        model.transformer.step(inputs, state)
+    return PromptState.of(heard, inputs, state)
 
 
 @torch.inference_mode()
@@ -179,29 +206,33 @@ def plan_durations(
     model: TokenTTS,
     numbers: np.ndarray,
     language: str,
-    prompt: Segment | None,
+    heard: Tensor,
     speed: float,
     rests: Sequence[float] = (),
 ) -> np.ndarray:
-    """Frames of each symbol; rounding errors are carried on, so that the whole is as long as predicted. ``rests``:
-    seconds that each symbol lasts at least, at speed 1."""
+    """Frames of each symbol in a voice that was ``heard``; rounding errors are carried on, so that the whole is as long
+    as predicted. ``rests``: seconds that each symbol lasts at least, at speed 1."""
     if model.config.alignment == "attention":
         longest = GUARD * SECONDS_PER_SYMBOL * model.config.frame_rate / speed
         return np.full(len(numbers), max(1, round(longest)))
     symbols = torch.from_numpy(numbers)[None]
     languages = torch.tensor([model.config.languages.index(language)])
-    if prompt is None:
-        voice = model.no_voice[None]
-    else:
-        rows = make_rows(model, [(None, prompt)], [language])
-        voice = model.voice_vector(model.embed(rows.values), rows.steps)
-    frames = model.durations.frames(symbols, languages, torch.ones_like(symbols, dtype=torch.bool), voice)[0]
+    frames = model.durations.frames(symbols, languages, torch.ones_like(symbols, dtype=torch.bool), heard)[0]
     ends = np.round(np.cumsum(frames.double().numpy() / speed)).astype(int)
     # No symbol is lost to rounding: each keeps a frame, which is what makes skipped words impossible.
     planned = np.maximum(np.diff(ends, prepend=0), 1)
     if not len(rests):
         return planned
     return np.maximum(planned, np.round(np.asarray(rests) / speed * model.config.frame_rate).astype(int))
+
+
+@torch.no_grad()
+def hear(model: TokenTTS, prompt: Segment | None, language: str) -> Tensor:
+    """What a prompt's voice is like, as one vector (1, width); of no prompt, the voice in none in particular."""
+    if prompt is None:
+        return model.no_voice[None]
+    rows = make_rows(model, [(None, prompt)], [language])
+    return model.voice_vector(model.embed(rows.values), rows.steps)
 
 
 def _prompt(voice: Voice) -> Segment:
@@ -211,17 +242,22 @@ def _prompt(voice: Voice) -> Segment:
 
 
 def _conditions(
-    model: TokenTTS, rows: Rows, target: Segment, guided: bool, takes: int
+    model: TokenTTS,
+    rows: Rows,
+    heard: Tensor,
+    target: Segment,
+    guided: bool,
+    takes: int,
+    remembered: PromptState | None = None,
 ) -> tuple[Callable[[int, Tensor | None], Tensor], object, int]:
     """The backbone's input for each step, its state with room for all of them, and the most frames."""
     prompt_steps, total = int(rows.prompt_steps[0]), int(rows.steps[0])
     embedded = model.embed(rows.values)
-    voice = model.voice_vector(embedded, rows.prompt_steps)
     branches = []
     for null in [False, True] if guided else [False]:
         flag = torch.tensor([null])
         told, memory = model.text(rows, flag)
-        branches.append((model.inputs(embedded, told, rows, model.no_voice[None] if null else voice), memory))
+        branches.append((model.inputs(embedded, told, rows, model.no_voice[None] if null else heard), memory))
     # The inputs hold blank units for the target; what each step is told beside its unit is their difference.
     x = torch.cat([branch.expand(takes, -1, -1) for branch, _ in branches])
     blank = model.embed(rows.values[:, -1:])[:, 0]
@@ -230,10 +266,11 @@ def _conditions(
         memory = torch.cat([m.expand(takes, -1, -1) for _, m in branches])
         memory_mask = rows.symbol_mask.expand(len(memory), -1)
     state = model.transformer.initial_state(len(x), total + 1, memory=memory, memory_mask=memory_mask)
+    begun = 0 if remembered is None else remembered.resume(x[:, :prompt_steps], state)
 
     def embed(index: int, unit: Tensor | None) -> Tensor:
         if index == 0:
-            return x[:, : prompt_steps + 1]
+            return x[:, begun : prompt_steps + 1]
         fed = model.embed(unit) - blank
         told = x[:, min(prompt_steps + index, total - 1)]
         return (told + fed.repeat(len(x) // takes, 1))[:, None]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from speechgen.audio.watermark import Watermarker
 from speechgen.models.draft import speak_with_draft
+from speechgen.models.prompt_state import PromptState
 from speechgen.models.speak import Drawing, begin, speak
 from speechgen.models.tts import TokenTTS
 from speechgen.models.voice import Voice
@@ -70,12 +71,14 @@ class Session:
         *,
         batcher: Batcher | None = None,
         draft: TokenTTS | None = None,
+        remembered: PromptState | None = None,
         watermark: bool = True,
         first: int = 0,
         levels: Levels | None = None,
     ):
         """``batcher``: draws the frames in steps shared with other sessions. ``draft``: a smaller model that proposes
-        codes, of which ``tally`` counts those accepted; not for batches. ``watermark``: marks the audio as
+        codes, of which ``tally`` counts those accepted; not for batches. ``remembered``: of the voice's prompt, by
+        ``models.speak.remember``. ``watermark``: marks the audio as
         generated. ``first``: the passage to begin with, and ``levels`` what was left of the loudness before it."""
         self.tts, self.codec, self.passages, self.voice = tts, codec, passages, voice
         self.language, self.drawing = language, drawing
@@ -85,7 +88,7 @@ class Session:
         self.checks: list[Checked] = []
         self.warnings: list[str] = []
         self.on_chunk: Callable[[], None] = lambda: None
-        self._seed, self._batcher, self._first = seed, batcher, first
+        self._seed, self._batcher, self._first, self._remembered = seed, batcher, first, remembered
         self._leveller = Leveller(codec.sample_rate)
         if levels is not None:
             self._leveller.power, self._leveller.gain = levels
@@ -170,11 +173,11 @@ class Session:
         )
         asked = (passage.symbols, self.language, self.voice, self.drawing, self._generator, 1, passage.rests)
         if self._batcher is not None:
-            drawn = self._batcher.draw(begin(self.tts, *asked))
+            drawn = self._batcher.draw(begin(self.tts, *asked, self._remembered))
         elif self.draft is not None:
             drawn = speak_with_draft(self.tts, self.draft, *asked, tally=self.tally)
         else:
-            drawn = speak(self.tts, *asked)
+            drawn = speak(self.tts, *asked, self._remembered)
         frames = 0
         for units in drawn:
             frames += units.shape[1]

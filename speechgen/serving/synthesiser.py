@@ -24,6 +24,7 @@ from speechgen.orders.speculative import Tally
 from speechgen.serving.batcher import Batcher
 from speechgen.serving.guard import RETRIES, Guard
 from speechgen.serving.prompts import Prompt, pause_before, read_prompt
+from speechgen.serving.remembered import PromptStates
 from speechgen.serving.session import Levels, Passage, Session
 from speechgen.serving.spoken import Spoken, Take
 from speechgen.text.chunks import split_sentences
@@ -46,7 +47,7 @@ class _Written:
 
 
 class Synthesiser:
-    """Speaks text in the voice of a prompt. Holds nothing that changes, so threads may share one."""
+    """Speaks text in the voice of a prompt. Nothing that it holds changes what is said, so threads may share one."""
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class Synthesiser:
         for model in (tts,) if draft is None else (tts, draft):
             pack_linears(model.transformer, precision)
             pack_linears(model.head, precision)
+        self._remembered = PromptStates(tts)
 
     @classmethod
     def load(
@@ -195,7 +197,15 @@ class Synthesiser:
         fitted = None if voice is None else self._fitted(voice)
         asked = (self.tts, self.codec, passages, fitted, language, drawing, seed, guard)
         draft = self.draft if batcher is None else None
-        session = Session(*asked, batcher=batcher, draft=draft, watermark=watermark, first=first, levels=levels)
+        session = Session(
+            *asked,
+            batcher=batcher,
+            draft=draft,
+            remembered=None if fitted is None else self._remembered.of(fitted, language, drawing),
+            watermark=watermark,
+            first=first,
+            levels=levels,
+        )
         if unsaid := left_out(text):
             session.warnings.append(f"{' '.join(unsaid)} cannot be said and is left out")
         if unknown:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from speechgen.models.rows import Segment, make_rows, symbol_numbers
-from speechgen.models.speak import GUARD, SECONDS_PER_SYMBOL, Drawing, plan_durations, speak
+from speechgen.models.speak import GUARD, SECONDS_PER_SYMBOL, Drawing, hear, plan_durations, remember, speak
 from speechgen.models.tts import TokenTTS
 from speechgen.models.voice import Voice
 
@@ -42,7 +42,7 @@ def never_stops(model: TokenTTS) -> TokenTTS:
 
 def planned(model: TokenTTS, prompt: Segment | None, speed: float = 1.0) -> Segment:
     numbers = symbol_numbers(model.config, SAID)
-    durations = plan_durations(model, numbers, "en", prompt, speed)
+    durations = plan_durations(model, numbers, "en", hear(model, prompt, "en"), speed)
     return Segment(None, numbers, durations).whole_steps(model.config.patch)
 
 
@@ -110,6 +110,41 @@ def test_takes_are_rows_of_one_batch(triple, make_tts):
     assert not torch.equal(lively[0], lively[1])
 
 
+def a_long_voice(model: TokenTTS) -> Voice:
+    """Of more symbols than the text encoder's convolutions reach back."""
+    prompt = a_prompt(model, durations=(2,) * 4 * model.config.symbol_blocks)
+    numbers = 1 + np.arange(len(prompt.symbols)) % len(model.config.symbols)
+    return Voice(prompt.units, torch.from_numpy(np.repeat(numbers, prompt.durations)), "en", "a codec")
+
+
+@pytest.mark.parametrize("triple", [triple for triple in TRIPLES if triple != "latents, attention"])
+@pytest.mark.parametrize("guidance", [1.0, 1.5])
+@pytest.mark.parametrize("takes", [1, 2])
+def test_a_remembered_prompt_is_as_one_read_anew(triple, guidance, takes, make_tts, monkeypatch):
+    model = never_stops(make_tts(triple))
+    voice, read, step = a_long_voice(model), [], model.transformer.step
+    monkeypatch.setattr(model.transformer, "step", lambda x, state: (read.append(x.shape[1]), step(x, state))[1])
+    drawing, said = Drawing(steps=2, guidance=guidance, temperature=0.0), []
+    for remembered in (None, remember(model, voice, "en", drawing)):
+        read.clear()
+        draws = torch.Generator().manual_seed(3)
+        speech = speak(model, SAID, "en", voice, drawing, draws, takes, remembered=remembered)
+        said.append((torch.cat(list(speech), 1), read[0]))
+    (anew, all_read), (again, few_read) = said
+    assert 0 < few_read < all_read
+    torch.testing.assert_close(again, anew, atol=1e-4, rtol=1e-3)
+
+
+def test_nothing_is_remembered_where_a_prompt_hears_the_text(make_tts):
+    model = make_tts("latents, attention")
+    assert remember(model, a_voice(model), "en", Drawing()) is None
+    model = make_tts()
+    voice = a_voice(model)
+    assert remember(model, voice, "en", Drawing()) is not None
+    voice.symbols.fill_(-1)
+    assert remember(model, voice, "en", Drawing()) is None
+
+
 @pytest.mark.parametrize("triple", TRIPLES)
 def test_guidance_of_one_is_no_guidance(triple, make_tts, record):
     model = never_stops(make_tts(triple))
@@ -157,7 +192,7 @@ def test_a_given_alignment_says_every_symbol_before_it_may_stop(triple, make_tts
 def test_no_symbol_is_lost_and_speed_divides_the_length(speed, make_tts):
     model = make_tts()
     numbers = symbol_numbers(model.config, [" ", *"abcdefgh" * 3, "ʒ", " "])
-    durations = plan_durations(model, numbers, "de", a_prompt(model), speed)
+    durations = plan_durations(model, numbers, "de", hear(model, a_prompt(model), "de"), speed)
     assert (durations >= 1).all() and len(durations) == len(numbers)
     symbols = torch.from_numpy(numbers)[None]
     rows = make_rows(model, [(None, a_prompt(model))], ["de"])

@@ -15,6 +15,7 @@ from speechgen.models.speak import Drawing
 from speechgen.models.voice import Voice
 from speechgen.serving import session, synthesiser
 from speechgen.serving.batcher import Batcher
+from speechgen.serving.remembered import PromptStates
 from speechgen.serving.synthesiser import Synthesiser
 from speechgen.text.pauses import RESTS
 from speechgen.tokenizers.base import Tokens
@@ -86,6 +87,24 @@ def test_a_seed_gives_the_same_audio_and_another_seed_another(synth: Synthesiser
     one, same, other = (synth.say(TEXT, voice, drawing=QUICK, seed=seed).wave for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert one.shape != other.shape or not torch.allclose(one, other)
+
+
+def test_a_prompt_is_read_once(synth: Synthesiser, prompt_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes out is the same whether the prompt was known before or not."""
+    monkeypatch.setattr(synthesiser, "NOT_SAID", -1e9)  # a random listener believes nothing
+    voice = synth.voice(prompt_file, "The quick brown fox jumps over the lazy dog.")
+    fresh, read, step = PromptStates(synth.tts), [], synth.tts.transformer.step
+    monkeypatch.setattr(synth, "_remembered", fresh)
+    monkeypatch.setattr(synth.tts.transformer, "step", lambda x, state: (read.append(x.shape[1]), step(x, state))[1])
+    waves = [synth.say("The dog.", voice, drawing=QUICK).wave for _ in range(2)]
+    assert torch.equal(*waves)
+    prompt = read.pop(0)
+    assert prompt > 20 and max(read) < prompt / 2
+    for seed in range(10):  # other voices take its place
+        fresh.of(dataclasses.replace(voice, latents=voice.latents + seed + 1), "en", QUICK)
+    read.clear()
+    synth.say("The dog.", voice, drawing=QUICK)
+    assert read[0] == prompt
 
 
 def test_a_take_can_be_had_again_by_its_seed(synth: Synthesiser, voice: Voice) -> None:
