@@ -65,7 +65,7 @@ def spectrogram_sheet_png(
     for line, waves in zip(grid, rows, strict=True):
         for axes, (wave, rate) in zip(line, waves, strict=True):
             axes.imshow(
-                mel_decibel(wave, rate), cmap="magma", vmin=QUIET, vmax=LOUD, origin="lower", aspect="auto",
+                mel_decibel(wave, rate).numpy(), cmap="magma", vmin=QUIET, vmax=LOUD, origin="lower", aspect="auto",
                 extent=(0, len(wave) / rate, 0, BANDS),
             )  # fmt: skip
             axes.tick_params(labelsize=7)

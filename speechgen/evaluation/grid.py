@@ -126,7 +126,8 @@ def unit_name(cell: Variant, model: Generator) -> str:
     """What a cell's units are called: by its image codec's name, or by what a unit is."""
     units = model.config.tokenizer
     if units.kind == "sounds":
-        return f"codes of {units.codebooks} codebooks" if units.unit == "codes" else f"latents of {units.patch} frames"
+        what, count = ("codebook", units.codebooks) if units.unit == "codes" else ("frame", units.patch)
+        return f"{units.unit} of {count} {what}{'s' * (count > 1)}"
     return cell.experiment.tokenizer.name if cell.experiment.tokenizer else units.kind
 
 

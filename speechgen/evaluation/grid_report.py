@@ -20,7 +20,6 @@ from speechgen.training.facts import read_facts
 
 PICTURE, SHEET, REPORT = "grid.png", "samples.png", "grid.json"
 MARKERS = {"raster": "o", "flat": "o", "delay": "<", "masked": "s", "next_scale": "^", "joint": "D", "levels": "v"}
-SHOWN = 10  # items of a cell on the sheet, one of each of the first labels
 HEADER = [FRECHET, RECOGNISED, "variety, %", "ms per item"]
 
 
@@ -119,7 +118,7 @@ def draw_samples(path: Path, config: GridConfig, cells: list[Variant], out: Path
     rows = []
     for cell in cells:
         model = load(out / cell.name)
-        labels = torch.arange(SHOWN) % len(model.config.labels)
+        labels = torch.arange(test.shown) % len(model.config.labels)
         generator = torch.Generator().manual_seed(1)
         rows.append(draw_images(model, labels, Drawing(guidance=config.guidance), generator))
-    test.write_sheet(path, torch.cat(rows), SHOWN)
+    test.write_sheet(path, torch.cat(rows), [cell.name for cell in cells])

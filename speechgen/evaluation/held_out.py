@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from speechgen.audio.lengths import all_fitted
+from speechgen.audio.pictures import spectrogram_sheet_png
 from speechgen.data.images import Images
 from speechgen.errors import UserError
 from speechgen.evaluation.distances import frechet_distance
@@ -17,7 +18,7 @@ from speechgen.evaluation.images import load_judge as load_image_judge
 from speechgen.evaluation.images import write_png
 from speechgen.evaluation.judged import features_of, load_judge, recognised
 from speechgen.evaluation.results import short_path
-from speechgen.evaluation.sound_sets import read_recordings, write_spectrograms
+from speechgen.evaluation.sound_sets import read_recordings
 from speechgen.models.classifier import GridClassifier, SoundClassifier
 from speechgen.models.clip import Clip
 from speechgen.models.generator import Generator
@@ -40,7 +41,10 @@ class Score:
 
 class HeldOut:
     """Real ``signals`` (N, ...) of ``labels`` (N,), which a perfect model would draw, and a ``reference``, other real
-    signals (M, ...) and their labels, which distances and variety are measured from. ``about``: a line on both."""
+    signals (M, ...) and their labels, which distances and variety are measured from. ``about``: a line on both.
+    ``shown``: how many drawn ones, one of each of the first labels, are a row of a sheet."""
+
+    shown = 10
 
     def __init__(
         self,
@@ -86,8 +90,8 @@ class HeldOut:
         """The held-out signals as a model takes them."""
         return self.signals
 
-    def write_sheet(self, path: Path, signals: Tensor, columns: int) -> None:
-        """A PNG of signals that a model made, side by side."""
+    def write_sheet(self, path: Path, signals: Tensor, rows: list[str]) -> None:
+        """A PNG of signals that models made, ``shown`` in a row for each of the models named."""
         raise NotImplementedError
 
 
@@ -105,8 +109,8 @@ class HeldOutImages(HeldOut):
         about = f"{short_path(str(folder))}, in halves: distances are from the first, the ceiling is the second"
         super().__init__(load_image_judge(judge), images.names, real, reference, about, [images.pixels])
 
-    def write_sheet(self, path: Path, signals: Tensor, columns: int) -> None:
-        write_png(path, sheet(signals, columns))
+    def write_sheet(self, path: Path, signals: Tensor, rows: list[str]) -> None:
+        write_png(path, sheet(signals, self.shown))
 
 
 class HeldOutSounds(HeldOut):
@@ -114,6 +118,7 @@ class HeldOutSounds(HeldOut):
     ``speechgen sound score``."""
 
     judge: SoundClassifier
+    shown = 5
 
     def __init__(self, dump: Path, judge: str | Path, train: Path, label: str = "text") -> None:
         """Raises UserError for dumps that the judge cannot hear, and for a model that is none."""
@@ -139,8 +144,11 @@ class HeldOutSounds(HeldOut):
     def for_model(self, model: Generator) -> Tensor:
         return all_fitted(self.signals, self.judge.config.sample_rate, model.tokenizer.samples)
 
-    def write_sheet(self, path: Path, signals: Tensor, columns: int) -> None:
-        write_spectrograms(path, signals.squeeze(1), self.judge.config.sample_rate, columns)
+    def write_sheet(self, path: Path, signals: Tensor, rows: list[str]) -> None:
+        rate = self.judge.config.sample_rate
+        lines = [[(wave, rate) for wave in line] for line in signals.squeeze(1).split(self.shown)]
+        heads = [self.names[label % len(self.names)] for label in range(self.shown)]
+        path.write_bytes(spectrogram_sheet_png(lines, heads, rows))
 
 
 def spread(features: Tensor, labels: Tensor) -> float:

@@ -4,13 +4,12 @@ through the codec, which a generator of its units cannot exceed."""
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from speechgen.audio.files import read_audio, write_audio
 from speechgen.audio.lengths import all_fitted, fitted
-from speechgen.audio.pictures import mel_decibel, spectrogram_sheet_png
+from speechgen.audio.pictures import spectrogram_sheet_png
 from speechgen.data.folders import new_folder
 from speechgen.data.shards import read_shards
 from speechgen.errors import UserError
@@ -30,7 +29,6 @@ from speechgen.training.sounds import LabelledWaves, labelled_waves
 
 AT_ONCE = 32  # sounds that are drawn together
 COLUMNS = 5  # of the sheet, which shows twice as many labels, and two sounds of each
-GAP = 2  # pixels between spectrograms
 PAUSE = 0.15  # seconds between sounds of one file
 
 
@@ -100,19 +98,6 @@ def one_after_another(waves: Tensor, sample_rate: int) -> Tensor:
     pause = torch.zeros(round(PAUSE * sample_rate))
     parts = [part for wave in waves for part in (wave, pause)]
     return torch.cat(parts[:-1])
-
-
-def write_spectrograms(path: Path, waves: Tensor, sample_rate: int, columns: int = 1) -> None:
-    """Write mel spectrograms of sounds (N, samples), N a multiple of the columns, as rows of so many."""
-    from matplotlib import image
-
-    pictures = np.stack([mel_decibel(wave, sample_rate).flip(0).numpy() for wave in waves])
-    loudest, (bands, frames) = pictures.max(), pictures.shape[1:]
-    page = np.full((len(waves) // columns * (bands + GAP), columns * (frames + GAP)), loudest)
-    for index, picture in enumerate(pictures):
-        top, left = index // columns * (bands + GAP), index % columns * (frames + GAP)
-        page[top : top + bands, left : left + frames] = picture
-    image.imsave(path, page[:-GAP, :-GAP], cmap="magma", vmin=loudest - 80, vmax=loudest)
 
 
 def read_recordings(dump: Path, label: str, names: list[str], judge: SoundClassifier) -> LabelledWaves:
