@@ -27,8 +27,8 @@ help:
 demo: $(INSTALLED)
 	@mkdir -p demo
 	$(BIN)/speechgen say "$$TEXT" $(if $(PROMPT),--prompt "$$PROMPT",--voice kathleen) --out demo/say.wav
-	$(BIN)/speechgen codec eval $(CLIPS) --kbps 1.5,3,6 --baselines opus,codec2 --out demo/codec
-	@echo 'Listen to demo/say.wav, and open demo/codec/report.html.'
+	$(BIN)/speechgen codec eval $(CLIPS) --kbps 1.5,3,6 --baselines opus,codec2 --limit 4 --out demo/codec
+	@echo 'Listen to demo/say.wav, and open demo/codec/report.html. For more: . $(BIN)/activate, then speechgen --help'
 
 test: $(INSTALLED)
 	@if { command -v chromium && command -v chromedriver; } > /dev/null; then \

@@ -46,6 +46,7 @@ def encode(
     from speechgen.models.load import load_entropy, unit_fingerprint
     from speechgen.tokenizers.sgc import pack_sgc, write_sgc
 
+    _check_target(out, audio)
     codec = load_codec(model, precision)
     codebooks = codec.codebooks_for(kbps)
     coder = load_entropy(model) if entropy else None
@@ -104,7 +105,7 @@ def decode(
         codec = load_codec(model or header.model, precision)
         check_codec(header, codec, unit_fingerprint(codec), name)
         first, last = samples_between(header, name, start, end)
-        coder = load_entropy(model or header.model) if header.entropy else None
+        coder = load_entropy(model or header.model, header.entropy) if header.entropy else None
         pieces = decode_between(codec, reader, coder, first, last)
         piece, written = next(pieces, None), 0
         if piece is None:
@@ -177,6 +178,20 @@ def _describe(model: str) -> None:
     typer.echo(f"entropy coding: {f'model {coder.fingerprint}' if coder else 'none; see fit-entropy'}")
 
 
+def _check_target(out: Path, audio: Path) -> None:
+    """Raises UserError, before any work, where the file cannot be written or would take the recording's place."""
+    from speechgen.errors import UserError
+
+    if out == PIPE:
+        return
+    if not out.parent.is_dir():
+        raise UserError(f"{out}: the folder {out.parent} does not exist; make it first")
+    if out.is_dir():
+        raise UserError(f"{out}: is a folder; name the .sgc file to write")
+    if out.exists() and audio.exists() and out.samefile(audio):
+        raise UserError(f"{out}: is the recording itself; give the .sgc file another name")
+
+
 class _readable:
     """The path of a recording; what comes from stdin is put into a temporary file, since formats need to seek."""
 
@@ -196,9 +211,13 @@ class _readable:
             shutil.copyfileobj(sys.stdin.buffer, file)
         return path
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
+        from speechgen.errors import UserError
+
         if self._folder:
             self._folder.cleanup()
+        if self._folder and isinstance(error, UserError):  # a name that means nothing to whoever wrote to the pipe
+            raise UserError(str(error).replace(str(Path(self._folder.name, "stdin")), "stdin")) from None
 
 
 def _name(path: Path, pipe: str) -> str:

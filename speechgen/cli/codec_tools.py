@@ -22,7 +22,8 @@ def fit_entropy(
 ) -> None:
     """Fit the model that entropy-codes a codec's .sgc files, on recordings like those to be coded.
 
-    Every twentieth recording is held out, and what the model saves on it is said.
+    Every twentieth recording is held out, and what the model saves on it is said. A model that was there is put aside
+    under another name, by which files that were coded with it are still decoded.
 
     Example: speechgen codec fit-entropy exp/codec/packed dump/train --steps 2000
     """
@@ -31,12 +32,14 @@ def fit_entropy(
     from speechgen.cli.progress import progress_bar
     from speechgen.errors import UserError
     from speechgen.evaluation.coding import load_codec
-    from speechgen.models.load import folder_of
+    from speechgen.models.load import folder_of, shipped
     from speechgen.tokenizers.chunks import encode_in_chunks
     from speechgen.tokenizers.entropy import FILE
     from speechgen.training.entropy import EntropyConfig, savings
     from speechgen.training.entropy import fit_entropy as fit
 
+    if out is None and model in shipped():
+        raise UserError(f"{model}: comes with the package, whose files stay as they are; give --out FILE")
     codec, codes = load_codec(model), []
     waves = [wave for source in sources for wave in _waves(source, codec.sample_rate, limit)]
     with progress_bar("encode", len(waves)) as advance:
@@ -53,7 +56,8 @@ def fit_entropy(
     with progress_bar("fit", steps) as advance:
         fitted = fit(torch.cat(train, 1), codec.codebook_size, config, lambda _: advance())
     target = out or folder_of(model) / FILE
-    fitted.save(target)
+    if older := fitted.save(target):
+        typer.echo(f"model {older} was there and lies beside it now, for the files that were coded with it")
     typer.echo(f"{target}: model {fitted.fingerprint}, {target.stat().st_size / 1e6:.1f} MB")
     for count in sorted({min(count, codec.codebooks) for count in (1, 3, 6, codec.codebooks)}):
         saved = savings(fitted, [one[:count] for one in codes[::20]], codec.codebook_size)
@@ -73,10 +77,13 @@ def export(
     """
     import torch
 
+    from speechgen.errors import UserError
     from speechgen.evaluation.coding import load_codec
     from speechgen.models.export import PARTS, STEP, OnnxCodec, compare, export_codec
     from speechgen.models.load import unit_fingerprint
 
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: is a file; name a folder")
     codec = load_codec(model)
     export_codec(codec, unit_fingerprint(codec), out)
     samples = STEP * codec.hop * max(1, round(seconds * codec.frame_rate / STEP))

@@ -85,6 +85,10 @@ def code_all(
             if task.kind == "code":
                 on_utterance()
     utterances = recordings.utterances
+    reasons = logs[0].values["failed"]
+    if reasons.keys() >= utterances.keys():
+        first = next(iter(utterances))
+        raise UserError(f"{recordings.source}: none of its recordings can be used: {first}: {reasons[first]}")
     summary = {
         "source": recordings.source,
         "utterances": list(utterances),

@@ -29,7 +29,7 @@ from speechgen.models.tts import TokenTTS, TTSConfig
 from speechgen.models.vae import ImageVAE, ImageVAEConfig
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.tokenizers.codec import CodecConfig, build_codec
-from speechgen.tokenizers.entropy import FILE, EntropyModel
+from speechgen.tokenizers.entropy import FILE, EntropyModel, aside
 from speechgen.tokenizers.foreign import load_foreign
 from speechgen.tokenizers.images import ImageCodec, ImageCodecConfig
 from speechgen.tokenizers.videos import VideoCodec, VideoCodecConfig
@@ -98,9 +98,11 @@ def folder_of(model: str | Path) -> Path:
     return PRETRAINED / str(model) if (PRETRAINED / str(model) / "config.yaml").exists() else Path(model)
 
 
-def load_entropy(model: str | Path) -> EntropyModel | None:
-    """The entropy model beside a codec's weights, if there is one; raises UserError for a damaged one."""
-    path = folder_of(model) / FILE
+def load_entropy(model: str | Path, fingerprint: str = "") -> EntropyModel | None:
+    """The entropy model beside a codec's weights, if there is one, or the one of this fingerprint that a later fit put
+    aside; raises UserError for a damaged one."""
+    folder = folder_of(model)
+    path = folder / aside(fingerprint) if (folder / aside(fingerprint)).exists() else folder / FILE
     return EntropyModel.load(path) if path.exists() else None
 
 

@@ -7,7 +7,9 @@ fits one; it lies in ``entropy.safetensors`` beside the codec's weights. EnCodec
 codes with a Transformer to the same end.
 """
 
+import contextlib
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,11 @@ EMBEDDING_SCALE = np.float32(0.25)  # of the sum of embeddings over codebooks
 NAT = 2 * ONE  # steps of the softmax table per nat
 PEAK = 1 << 14  # weight of the likeliest symbol; every symbol weighs at least 1
 SUM = 1 << 23  # float32 holds every whole number up to twice this; a bias is added to a sum
+
+
+def aside(fingerprint: str) -> str:
+    """The name of the file of a model whose place another one took: what was coded with it still needs it."""
+    return f"entropy-{fingerprint}.safetensors"
 
 
 class EntropyModel:
@@ -89,8 +96,19 @@ class EntropyModel:
         except (OSError, SafetensorError, ValueError, KeyError) as error:
             raise UserError(f"{path}: no entropy model ({' '.join(str(error).split())[:120]})") from None
 
-    def save(self, path: str | Path) -> None:
-        safetensors.numpy.save_file(self.weights, path)
+    def save(self, path: str | Path) -> str | None:
+        """Write the file. Another model that was there is put ``aside``; returns its fingerprint then."""
+        path, replaced = Path(path), None
+        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+        safetensors.numpy.save_file(self.weights, partial)
+        if path.exists():
+            with contextlib.suppress(UserError):  # a damaged one is no loss
+                older = EntropyModel.load(path).fingerprint
+                if older != self.fingerprint:
+                    path.rename(path.with_name(aside(older)))
+                    replaced = older
+        os.replace(partial, path)
+        return replaced
 
     def compress(self, codes: np.ndarray) -> bytes:
         """Codes (K, T), of at most all codebooks, to bytes."""

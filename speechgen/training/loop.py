@@ -18,6 +18,7 @@ from speechgen.errors import UserError
 from speechgen.training.average import averaged
 from speechgen.training.checkpoint import BEST, list_checkpoints, load_checkpoint, save_best, save_checkpoint
 from speechgen.training.facts import write_facts
+from speechgen.training.interrupt import Interrupt
 from speechgen.training.machine import describe_machine
 from speechgen.training.pace import Pace, TrainConfig
 from speechgen.training.patience import Patience
@@ -82,7 +83,8 @@ def train(
     checkpoint in ``exp``.
 
     ``device``: "cpu", "cuda", or what there is. ``about``: plain values for ``exp/facts.json``, such as what the data
-    is. Raises UserError where there is no such device.
+    is. Ctrl-C ends the step, leaves a checkpoint and raises KeyboardInterrupt. Raises UserError where there is no such
+    device.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: this machine has no GPU that torch can use; leave it out to train on the CPU")
@@ -137,9 +139,10 @@ def train(
     # Steps in a row without a finite gradient; returns to a checkpoint since the last sound one, and the latest's step.
     bad, returns, returned = dict.fromkeys(players, 0), 0, 0
     clock = time.monotonic()
-    with _progress(accelerator.is_main_process) as progress:
+    # Several ranks would hear of an interrupt at different steps, and wait for each other for ever.
+    with _progress(accelerator.is_main_process) as progress, Interrupt(wanted=ranks == 1) as interrupt:
         bar = progress.add_task("train", total=100 if config.hours else config.steps, completed=step)
-        while not pace.is_over(step) and (until is None or step < until) and not patience.is_over:
+        while not (pace.is_over(step) or patience.is_over or interrupt.asked) and (until is None or step < until):
             batch = task.batch(step, rank, ranks)
             batch = batch.to(accelerator.device) if hasattr(batch, "to") else batch
             for name in task.turns(step):
@@ -208,10 +211,14 @@ def train(
             if (is_due and not any(bad.values())) or pace.is_over(step):
                 checkpoint()
                 returns = 0 if step > returned + PATIENCE else returns
-    if step != saved and not any(bad.values()):
-        checkpoint()
+        if step != saved and not any(bad.values()):
+            checkpoint()
+        if interrupt.asked:
+            progress.console.print(f"stopped after step {step}; the same command goes on from step {saved}")
     if writer:
         writer.close()
+    if interrupt.asked:
+        raise KeyboardInterrupt
     # Ranks leave together and close their connections: one that finds its peers gone at exit can end in a crash.
     accelerator.wait_for_everyone()
     accelerator.end_training()

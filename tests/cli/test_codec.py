@@ -79,6 +79,42 @@ def test_fewer_bits_give_nearly_the_same_in_the_same_files(tmp_path, clip, codec
     assert 0 < (near - whole).norm() < 0.1 * whole.norm()
 
 
+def test_a_recording_is_not_written_over(tmp_path, clip, codec):
+    before = clip.read_bytes()
+    (tmp_path / "link.wav").symlink_to(clip)
+    for out, hint in ((clip, "the recording itself"), (tmp_path / "link.wav", "the recording itself")):
+        with pytest.raises(UserError, match=hint):
+            call("encode", clip, out, "--model", codec)
+    with pytest.raises(UserError, match="is a folder"):
+        call("encode", clip, tmp_path, "--model", codec)
+    with pytest.raises(UserError, match="make it first"):
+        call("encode", clip, tmp_path / "none/a.sgc", "--model", codec)
+    assert clip.read_bytes() == before
+
+
+def test_files_outlive_the_entropy_model_they_were_coded_with(tmp_path, clip, codec):
+    copied = shutil.copytree(codec, tmp_path / "codec")
+    waves = []
+    for seed in (0, 1):
+        said = call("fit-entropy", copied, clip, "--steps", 2, "--seed", seed)
+        assert ("was there and lies beside it now" in said) == bool(seed)
+        if not seed:
+            call("encode", clip, tmp_path / "a.sgc", "--kbps", 0.6, "--model", copied)
+            assert "entropy coding: model" in call("info", tmp_path / "a.sgc")
+        call("decode", tmp_path / "a.sgc", tmp_path / "a.wav", "--model", copied)
+        waves.append(read_audio(tmp_path / "a.wav")[0])
+    assert torch.equal(*waves)
+    with pytest.raises(UserError, match="comes with the package.*--out"):
+        call("fit-entropy", "speech-16k", clip)
+
+
+def test_an_export_does_not_take_a_file_s_place(clip, codec):
+    before = clip.read_bytes()
+    with pytest.raises(UserError, match="is a file; name a folder"):
+        call("export", codec, "--out", clip)
+    assert clip.read_bytes() == before
+
+
 def test_only_spectral_codecs_compute_in_fewer_bits(tmp_path, clip):
     config = make_config(
         CodecConfig, {"encoder": {"kind": "seanet", "channels": 2}, "decoder": {"kind": "seanet", "channels": 2}}

@@ -63,3 +63,12 @@ def test_wrong_uses_are_one_line(run, words, more, message):
     status, _, complaint = run(*words, *more)
     assert status == 2
     assert message in complaint and complaint.count("\n") == 1
+
+
+def test_recordings_of_which_none_can_be_read_are_no_evaluation(run, words, tmp_path):
+    (tmp_path / "bad").mkdir()
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / "bad" / name).write_bytes(b"")
+    status, _, error = run(*words[:2], tmp_path / "bad", *words[3:])
+    assert status == 2 and "none of its recordings can be used: a" in error and error.count("\n") == 1
+    assert not (tmp_path / "report/report.json").exists()

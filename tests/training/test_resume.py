@@ -1,10 +1,13 @@
 """A run that was killed and went on ends, bit for bit, where one that was never stopped does."""
 
+import signal
+
 import pytest
 import torch
 
 from speechgen.errors import UserError
 from speechgen.training.checkpoint import list_checkpoints
+from speechgen.training.interrupt import Interrupt
 from speechgen.training.loop import train
 
 
@@ -47,6 +50,37 @@ def test_killed_and_resumed_is_never_stopped(kind, build, config, tmp_path, left
     assert list_checkpoints(tmp_path / "resumed")[-1].name == "00000003"
     train(build(kind), config(8, evaluate_every=6), tmp_path / "resumed")
     assert_same(left_behind(tmp_path / "whole"), left_behind(tmp_path / "resumed"))
+
+
+def test_an_interrupt_ends_the_step_and_keeps_it(build, config, tmp_path, left_behind, capsys):
+    train(build("listener"), config(8, evaluate_every=6), tmp_path / "whole")
+    task = build("listener")
+    batch = task.batch
+
+    def interrupting(number: int, rank: int, ranks: int):
+        if number == 4:  # the checkpoint before is that of step 3
+            signal.raise_signal(signal.SIGINT)
+        return batch(number, rank, ranks)
+
+    task.batch = interrupting
+    with pytest.raises(KeyboardInterrupt):
+        train(task, config(8, evaluate_every=6), tmp_path / "resumed")
+    assert list_checkpoints(tmp_path / "resumed")[-1].name == "00000005"
+    assert "stopped after step 5; the same command goes on from step 5" in " ".join(capsys.readouterr().out.split())
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    train(build("listener"), config(8, evaluate_every=6), tmp_path / "resumed")
+    assert_same(left_behind(tmp_path / "whole"), left_behind(tmp_path / "resumed"))
+
+
+def test_a_second_interrupt_waits_for_nothing():
+    with Interrupt() as interrupt:
+        signal.raise_signal(signal.SIGINT)
+        assert interrupt.asked
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    with Interrupt(wanted=False) as interrupt, pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    assert not interrupt.asked
 
 
 def test_the_codec_s_opponents_and_balance_were_in_play(build, config, tmp_path, left_behind):
