@@ -18,6 +18,7 @@ import torch
 from speechgen.evaluation.bench import OURS, count_parameters, target, use_threads
 from speechgen.evaluation.machine import describe_machine, memory_mb, peak_memory_mb, reset_peak_memory
 from speechgen.evaluation.speech_peers import Peer
+from speechgen.heads.base import STEPPED
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.speak import Drawing
 from speechgen.models.tts import FIRST_SYMBOL, TokenTTS, TTSConfig
@@ -152,7 +153,7 @@ def _ours(candidate: Ours, text: str) -> tuple[dict, Callable[[int], _Run]]:
         "ours": True,
         "params": count_parameters(synthesiser.tts) + count_parameters(synthesiser.codec),
         "precision": candidate.precision,
-        "steps": drawing.steps,
+        "steps": drawing.steps if synthesiser.tts.config.head.kind in STEPPED else None,
         "guidance": drawing.guidance,
         "streaming": True,
     }
