@@ -10,4 +10,4 @@ for command in "${commands[@]}"; do
   printf '%s\n' "$command"
   "$root/${words[0]}" "${words[@]:1}" "$@"
 done
-(cd "$root" && speechgen systems --gallery docs/systems)
+[[ " $* " == *" --dry_run "* ]] || (cd "$root" && speechgen systems --gallery docs/systems)

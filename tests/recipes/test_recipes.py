@@ -20,6 +20,7 @@ from speechgen.evaluation.ablation import read_ablation
 from speechgen.evaluation.compare import read_comparison
 from speechgen.evaluation.logs import read_json
 from speechgen.models.load import load, unit_fingerprint
+from speechgen.models.systems import SYSTEMS
 from speechgen.models.tts import TokenTTS
 from speechgen.tokenizers.codec import build_codec
 from speechgen.training.checkpoint import list_checkpoints
@@ -77,6 +78,8 @@ def test_every_recipe_has_its_stages_and_says_what_it_is(run: Path) -> None:
     assert len(run.read_text(encoding="utf-8").splitlines()) <= 15
 
 
+EVERY = sorted((ROOT / "egs").glob("*/*/all.sh"))
+SINGLE = [ROOT / "egs/mini" / task for task in ("wavenet", "tts", "sound")]  # recipes of one named system
 COMPARISONS = sorted((ROOT / "egs").glob("*/*/compare.sh"))
 SCRIPTS = [*RUNS, *OVERNIGHT, *COMPARISONS]
 
@@ -94,6 +97,16 @@ def test_every_command_is_a_verb_with_these_options(run: Path, tmp_path: Path) -
         known = {name for parameter in verb.params for name in [*parameter.opts, *parameter.secondary_opts]}
         used = {word.split("=")[0] for word in words if word.startswith("-")}
         assert used <= known, shlex.join(command)
+
+
+@pytest.mark.parametrize("recipe", ["egs/fxemoji/image", "egs/moving_mnist/video"])  # the others have many more
+def test_all_systems_of_a_recipe_are_run_by_one_command(recipe: str, tmp_path: Path) -> None:
+    told = run_recipe(ROOT / recipe / "all.sh", "--corpus", str(tmp_path), "--dry_run")
+    for system in SYSTEMS:
+        if system.recipe == recipe:
+            config, experiment = (path.removeprefix(f"{recipe}/") for path in (system.config, system.experiment))
+            assert f"{system.whole}\n" in told and f"speechgen train {config} --exp {experiment}" in told
+    assert {ROOT / system.recipe for system in SYSTEMS} - set(SINGLE) == {path.parent for path in EVERY}
 
 
 @pytest.mark.parametrize("run", RUNS, ids=NAMES)
