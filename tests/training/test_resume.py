@@ -52,6 +52,15 @@ def test_killed_and_resumed_is_never_stopped(kind, build, config, tmp_path, left
     assert_same(left_behind(tmp_path / "whole"), left_behind(tmp_path / "resumed"))
 
 
+@pytest.fixture
+def at_a_terminal():
+    """What runs in the background is often started with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("at_a_terminal")
 def test_an_interrupt_ends_the_step_and_keeps_it(build, config, tmp_path, left_behind, capsys):
     train(build("listener"), config(8, evaluate_every=6), tmp_path / "whole")
     task = build("listener")
@@ -72,6 +81,7 @@ def test_an_interrupt_ends_the_step_and_keeps_it(build, config, tmp_path, left_b
     assert_same(left_behind(tmp_path / "whole"), left_behind(tmp_path / "resumed"))
 
 
+@pytest.mark.usefixtures("at_a_terminal")
 def test_a_second_interrupt_waits_for_nothing():
     with Interrupt() as interrupt:
         signal.raise_signal(signal.SIGINT)
