@@ -18,10 +18,12 @@ DEV_UTTERANCES = 24
 
 
 class CodecTask(GameTask):
-    """Crops of so many ``seconds``, ``batch`` of them a step."""
+    """Crops of so many ``seconds``, ``batch`` of them a step, each made louder or softer by as many dB as lie in the
+    range ``gain``, but not clipped."""
 
     batch: int = 24
     seconds: float = 1.0
+    gain: tuple[float, float] = (0.0, 0.0)
     surface: SurfaceConfig = SurfaceConfig()
 
 
@@ -41,10 +43,19 @@ class CodecTraining(CodecGame):
         super().__init__(codec, task, surface, perceptual, lambda: Discriminators(task.adversarial.discriminators))
         self.task, self.dev, self.sample_rate = task, dev[:DEV_UTTERANCES], codec.sample_rate
         self.crops = Crops(train, int(task.seconds * codec.sample_rate) // codec.hop * codec.hop, task.batch, seed)
+        self._seed = seed
 
     def batch(self, step: int, rank: int, ranks: int) -> Tensor:
         waves = self.crops.waves(step)
+        if any(self.task.gain):
+            waves = self._louder_or_softer(waves, torch.Generator().manual_seed((self._seed << 32) + step))
         return waves[share(list(range(len(waves))), rank, ranks)]
+
+    def _louder_or_softer(self, waves: Tensor, generator: torch.Generator) -> Tensor:
+        low, high = self.task.gain
+        decibel = low + (high - low) * torch.rand(len(waves), 1, 1, generator=generator)
+        peaks = waves.abs().amax((1, 2), keepdim=True).clamp_min(1e-5)
+        return waves * torch.minimum(10 ** (decibel / 20), 1 / peaks)
 
     @torch.no_grad()
     def evaluate(self, models: dict[str, nn.Module], generator: torch.Generator) -> Shown:

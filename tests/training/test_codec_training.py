@@ -138,3 +138,16 @@ def test_ranks_share_a_batch(build):
     halves = [task.batch(4, rank, 2) for rank in range(2)]
     assert torch.equal(torch.cat(halves).sort(0).values, whole.sort(0).values)
     assert torch.equal(task.batch(4, 0, 1), whole) and not torch.equal(task.batch(5, 0, 1), whole)
+
+
+def test_gain_makes_crops_louder_and_softer_and_clips_none(build):
+    task = build("codec")
+    plain = task.batch(4, 0, 1)
+    task.task = task.task.model_copy(update={"gain": (-20.0, 40.0)})
+    changed, again, later = task.batch(4, 0, 1), task.batch(4, 0, 1), task.batch(5, 0, 1)
+    assert torch.equal(changed, again) and changed.shape == later.shape
+    assert torch.equal(task.batch(4, 1, 2), changed[1::2])
+    factors = (changed.square().sum((1, 2)) / plain.square().sum((1, 2))).sqrt()
+    assert factors.min() >= 0.1 - 1e-4 and factors.max() <= 100 and len(factors.unique()) == len(factors)
+    torch.testing.assert_close(changed, plain * factors[:, None, None])
+    assert changed.abs().max() <= 1 + 1e-6
