@@ -2,6 +2,7 @@
 in what the judge and the models take, and in the sheets on which drawn ones are shown."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class Score:
     bits: float | None = None
 
 
-class HeldOut:
+class HeldOut(ABC):
     """Real ``signals`` (N, ...) of ``labels`` (N,), which a perfect model would draw, and a ``reference``, other real
     signals (M, ...) and their labels, which distances and variety are measured from. ``about``: a line on both.
     ``shown``: how many drawn ones, one of each of the first labels, are a row of a sheet."""
@@ -90,9 +91,9 @@ class HeldOut:
         """The held-out signals as a model takes them."""
         return self.signals
 
+    @abstractmethod
     def write_sheet(self, path: Path, signals: Tensor, rows: list[str]) -> None:
         """A PNG of signals that models made, ``shown`` in a row for each of the models named."""
-        raise NotImplementedError
 
 
 class HeldOutImages(HeldOut):
