@@ -78,12 +78,13 @@ def score_items(
     jobs: int,
     on_item: Callable[[], None],
     time_limit: float | None = None,
+    prepare: Callable[[Item], None] | None = None,
 ) -> tuple[dict[str, dict], dict[str, str]]:
     """Scores by name, and why the other items have none; scores of unchanged items are taken from the folder.
 
     ``work`` is a function of a module that returns the scores, or a reason why there are none. An item that takes
-    longer than ``time_limit`` seconds is given up, and not tried again in no more time. Each result is on disk as
-    soon as it is there.
+    longer than ``time_limit`` seconds is given up, and not tried again in no more time; that of
+    ``prepare`` does not count. Each result is on disk as soon as it is there.
     """
     stamps = {name: item.stamp() for name, item in items.items()}
     log = ScoreLog(folder / SCORES)
@@ -99,7 +100,7 @@ def score_items(
     pending = {name: item for name, item in items.items() if name not in known and name not in failed}
     for _ in range(len(items) - len(pending)):
         on_item()
-    with log, Workers(work, jobs, time_limit) as workers:
+    with log, Workers(work, jobs, time_limit, prepare) as workers:
         for name, result in workers.run(pending):
             if isinstance(result, Broken):
                 failed[name] = result.reason

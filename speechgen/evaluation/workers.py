@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from speechgen.errors import UserError
 
-START_SECONDS = 300.0  # for a worker to import what it needs, on a machine that is busy
+START_SECONDS = 300.0  # for a worker to import what it needs and prepare for an item, on a machine that is busy
 # Imported once by the process that all workers are forked from, so that replacing a killed one costs nothing.
 PRELOADED = ["speechgen.evaluation.score"]
 
@@ -28,10 +28,17 @@ class Workers:
 
     ``work`` is a function of a module, or a ``functools.partial`` of one, and is handed to each process once. With one
     job and no limit everything happens in this process. Use it in a ``with`` block: leaving it ends the processes.
+    ``prepare(item)`` is called first; what it loads and compiles is not taken from the item's time.
     """
 
-    def __init__(self, work: Callable[[Any], Any], jobs: int = 1, time_limit: float | None = None):
-        self.work, self.jobs, self.time_limit = work, max(1, jobs), time_limit
+    def __init__(
+        self,
+        work: Callable[[Any], Any],
+        jobs: int = 1,
+        time_limit: float | None = None,
+        prepare: Callable[[Any], None] | None = None,
+    ):
+        self.work, self.jobs, self.time_limit, self.prepare = work, max(1, jobs), time_limit, prepare
         self.idle: list[_Worker] = []
         self.busy: dict[Connection, _Worker] = {}
 
@@ -55,7 +62,7 @@ class Workers:
                 if (pair := next(pending, None)) is None:
                     waiting = False
                     break
-                worker = self.idle.pop() if self.idle else _Worker(self.work, self.jobs > 1)
+                worker = self.idle.pop() if self.idle else _Worker((self.prepare, self.work, self.jobs > 1))
                 worker.begin(*pair)
                 self.busy[worker.connection] = worker
             if self.busy:
@@ -70,7 +77,7 @@ class Workers:
                 result = worker.receive()
             except EOFError:
                 if not worker.ready:
-                    raise UserError("a worker process died as it started; try fewer with --nj") from None
+                    raise UserError("a worker process died before it began; try fewer with --nj") from None
                 yield self._replace(worker, Broken("its process died, perhaps for lack of memory"))
                 continue
             if result is not _READY:
@@ -78,7 +85,7 @@ class Workers:
                 yield worker.name, result
         for worker in [w for w in self.busy.values() if w.deadline(self.time_limit) <= time.monotonic()]:
             if not worker.ready:
-                raise UserError(f"a worker process did not start in {START_SECONDS:g} s; try fewer with --nj")
+                raise UserError(f"a worker process was not ready in {START_SECONDS:g} s; try fewer with --nj")
             yield self._replace(worker, Broken(f"took longer than {self.time_limit:g} s", self.time_limit))
 
     def _replace(self, worker: "_Worker", broken: Broken) -> tuple[str, Broken]:
@@ -93,12 +100,12 @@ _READY = object()
 class _Worker:
     """One process, and the item that it works on."""
 
-    def __init__(self, work: Callable, one_thread: bool):
+    def __init__(self, duty: tuple[Callable | None, Callable, bool]):
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
         self.connection, other = context.Pipe()
         # Pickled here: as an argument a mistake would show only in the child's own traceback.
-        payload = pickle.dumps((work, one_thread))
+        payload = pickle.dumps(duty)
         self.process = context.Process(target=_serve, args=(other,), daemon=True)
         self.process.start()
         other.close()
@@ -106,7 +113,7 @@ class _Worker:
         self.connection.send_bytes(payload)
 
     def begin(self, name: str, item: Any) -> None:
-        self.name, self.began = name, time.monotonic()
+        self.ready, self.name, self.began = False, name, time.monotonic()
         self.connection.send(item)
 
     def receive(self) -> Any:
@@ -138,16 +145,18 @@ def _serve(connection: Connection) -> None:
     at_work: list[object] = [None]  # a new object for each item, None between them
     threading.Thread(target=_end_with_run, args=(connection, at_work), daemon=True).start()
     try:
-        work, one_thread = pickle.loads(connection.recv_bytes())
+        prepare, work, one_thread = pickle.loads(connection.recv_bytes())
         if one_thread:
             import torch
 
             torch.set_num_threads(1)
-        connection.send(("ready", None))
         while True:
             item = connection.recv()
             at_work[0] = object()
             try:
+                if prepare is not None:
+                    prepare(item)
+                connection.send(("ready", None))
                 answer = "done", work(item)
             except Exception as error:
                 answer = "raised", _portable(error)

@@ -38,6 +38,10 @@ def test_one_process_with_a_limit_goes_on_as_well():
     assert [isinstance(done[name], Broken) for name in ("slow", "quick")] == [True, False]
 
 
+def test_what_an_item_needs_first_is_not_taken_from_its_time():
+    assert run(math.sqrt, {"one": 1.0}, time_limit=0.5, prepare=time.sleep) == {"one": 1.0}
+
+
 def test_a_process_that_dies_costs_its_item_only():
     done = run(os._exit, {"first": 3, "second": 4}, jobs=2)
     assert set(done) == {"first", "second"}
