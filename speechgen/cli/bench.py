@@ -75,7 +75,7 @@ def tts(
         float,
         typer.Option("--peer_seconds", min=0.05, help="Audio that the others make in a run; VITS decides itself."),
     ] = 1.0,
-    threads: Threads = 2,
+    threads: Threads = 1,
     repeats: Repeats = 3,
 ) -> None:
     """Time first audio, speed and memory for 1, 4 and 8 listeners, beside CSM, VITS and Bark of transformers.

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from speechgen.cli.demo import LOCAL
+from speechgen.cli.demo import LOCAL, RequestThreads
 from speechgen.cli.precision import Precision
 
 
@@ -13,6 +13,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8000,
     model: Annotated[str, typer.Option(help="TTS: a shipped name, a model folder or a run.")] = "starter-tts",
     precision: Precision = "f32",
+    threads: RequestThreads = 1,
     running: Annotated[int, typer.Option(min=1, max=256, help="Requests that speak at once, in shared steps.")] = 8,
     waiting: Annotated[int, typer.Option(min=0, max=10_000, help="Requests that wait; any more get a 503.")] = 64,
     characters: Annotated[int, typer.Option(min=1, max=50_000, help="Longest text of a request.")] = 4096,
@@ -31,6 +32,7 @@ def serve(
     import socket
     from pathlib import Path
 
+    import torch
     import uvicorn
 
     from speechgen.errors import UserError
@@ -47,6 +49,7 @@ def serve(
         ) from None
     if host not in LOCAL:
         typer.echo(f"warning: everyone who reaches {host} can use this server; there is no password", err=True)
+    torch.set_num_threads(threads)
     limits = RequestLimits(text_characters=characters, running=running, waiting=waiting, seconds=seconds)
     name = Path(model).name
     app = build_server(Synthesiser.load(model, precision), name, limits, watermark, any_host=host not in LOCAL)
