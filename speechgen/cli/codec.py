@@ -123,8 +123,9 @@ def decode(
     sys.stdout.flush()
     heard = f"{written / codec.sample_rate:.2f} s at {codec.sample_rate} Hz"
     typer.echo(f"{_name(out, 'stdout')}: {heard}", err=out == PIPE)
+    for told in filter(None, (reader.damage, reader.surplus)):
+        typer.echo(f"warning: {told}", err=True)
     if reader.damage:
-        typer.echo(f"warning: {reader.damage}", err=True)
         raise typer.Exit(1)
 
 
@@ -160,6 +161,8 @@ def info(
         packed = header.block_bytes(header.frames) * header.channels
         typer.echo(f"size: {size} bytes, {size * 8 / 1000 / seconds:.2f} kbit/s ({packed} bytes of codes unpacked)")
     typer.echo(f"damage: {reader.damage or 'none'}")
+    if reader.surplus:
+        typer.echo(f"warning: {reader.surplus}", err=True)
     if reader.damage:
         raise typer.Exit(1)
 

@@ -96,11 +96,13 @@ class SgcReader:
     """Reads the header at once, and the blocks when asked for; memory does not depend on the file's length.
 
     Raises UserError when not even the header can be trusted. ``size`` counts the bytes read; ``damage`` is a sentence
-    on where the file breaks off, once that place is reached.
+    on where the file breaks off, once that place is reached, and ``surplus`` one on what follows its last block.
     """
 
     def __init__(self, file: BinaryIO, name: str = "file"):
-        self.name, self.size, self.damage = name, 0, None
+        self.name, self.size = name, 0
+        self.damage: str | None = None
+        self.surplus: str | None = None
         self._file = file
         self.header = self._read_header()
 
@@ -127,8 +129,8 @@ class SgcReader:
 
     def _groups(self, first: int, end: int | None) -> Iterator[list[tuple[int, bytes]]]:
         """Sound payloads of blocks ``first`` to ``end`` with their frames, TOGETHER at a time."""
-        group = []
-        for number in range(self.header.blocks if end is None else min(end, self.header.blocks)):
+        group, blocks = [], self.header.blocks
+        for number in range(blocks if end is None else min(end, blocks)):
             payload = self._read_block(number)
             if payload is None:
                 break
@@ -139,6 +141,8 @@ class SgcReader:
                 group = []
         if group:
             yield group
+        if self.damage is None and (end is None or end >= blocks) and self._file.read(1):
+            self.surplus = f"{self.name}: more follows its end, perhaps a second file, and is not read"
 
     def _read_block(self, number: int) -> bytes | None:
         header, frames = self.header, self.header.block_frames(number)

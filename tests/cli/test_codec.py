@@ -137,6 +137,16 @@ def test_a_damaged_file_is_decoded_up_to_the_damage(tmp_path, codec, prompt_file
     assert "block 1 is damaged" in call("info", tmp_path / "a.sgc", status=1)
 
 
+def test_what_follows_the_end_of_a_file_is_told(tmp_path, codec, clip):
+    call("encode", clip, tmp_path / "a.sgc", "--kbps", 0.4, "--model", codec)
+    twice = tmp_path / "twice.sgc"
+    twice.write_bytes((tmp_path / "a.sgc").read_bytes() * 2)
+    assert "twice.sgc: more follows its end" in call("info", twice)
+    assert "more follows" in call("decode", twice, tmp_path / "twice.wav", "--model", codec)
+    assert "more follows" not in call("decode", tmp_path / "a.sgc", tmp_path / "a.wav", "--model", codec)
+    assert (tmp_path / "twice.wav").read_bytes() == (tmp_path / "a.wav").read_bytes()
+
+
 def test_a_stretch_is_what_the_whole_has_there(tmp_path, codec, prompt_file):
     call("encode", prompt_file, tmp_path / "a.sgc", "--kbps", 0.6, "--model", codec)
     call("decode", tmp_path / "a.sgc", tmp_path / "a.wav", "--model", codec)
