@@ -12,11 +12,10 @@ from torch import Tensor
 
 from speechgen.audio.lengths import all_fitted
 from speechgen.audio.pictures import spectrogram_sheet_png
-from speechgen.data.images import Images
 from speechgen.errors import UserError
 from speechgen.evaluation.distances import frechet_distance
 from speechgen.evaluation.images import load_judge as load_image_judge
-from speechgen.evaluation.images import write_png
+from speechgen.evaluation.images import read_halves, write_png
 from speechgen.evaluation.judged import features_of, load_judge, recognised
 from speechgen.evaluation.results import short_path
 from speechgen.evaluation.sound_sets import read_recordings
@@ -97,18 +96,14 @@ class HeldOut(ABC):
 
 
 class HeldOutImages(HeldOut):
-    """Images in two halves, the first of which is the reference."""
+    """Images in two halves, one of which is the reference."""
 
     def __init__(self, folder: Path, judge: str | Path) -> None:
         """Raises UserError for a folder without images, or with too few, and for a model that is no judge of them."""
-        images = Images.read(folder)
-        half = len(images) // 2
-        if half < 2:
-            raise UserError(f"{folder}: of {len(images)} items no distance can be measured; hold out 4 or more")
-        signals, labels = as_tensor(images), torch.from_numpy(images.labels)
-        reference, real = (signals[:half], labels[:half]), (signals[half:], labels[half:])
-        about = f"{short_path(str(folder))}, in halves: distances are from the first, the ceiling is the second"
-        super().__init__(load_image_judge(judge), images.names, real, reference, about, [images.pixels])
+        reference, real = read_halves(folder)
+        pairs = [(as_tensor(one), torch.from_numpy(one.labels)) for one in (real, reference)]
+        about = f"{short_path(str(folder))}, in halves: distances are from one, the ceiling is the other"
+        super().__init__(load_image_judge(judge), real.names, *pairs, about, [real.pixels, reference.pixels])
 
     def write_sheet(self, path: Path, signals: Tensor, rows: list[str]) -> None:
         write_png(path, sheet(signals, self.shown))

@@ -132,27 +132,20 @@ def generate_set(
 def score_set(folder: Path, test: Path, classifier: str, model: str) -> dict:
     """Score generated images beside the test set, what its tokenizer leaves of that, and noise; writes report.json."""
     judge = load_judge(classifier)
-    made, real = Images.read(folder / "made"), Images.read(test)
+    made, (first, real) = Images.read(folder / "made"), read_halves(test)
     notes = read_json(folder / "generate.json")
     network = load_generator(model)
     if made.pixels.shape[1:] != real.pixels.shape[1:]:
         raise UserError(f"{test}: images of another size than the generated ones; dump them at the model's size")
     if real.names != made.names:
         raise UserError(f"{test}: has other labels than the generated images")
-    half = len(real) // 2
-    if half < 2:
-        raise UserError(f"{test}: of {len(real)} images no distance can be measured; hold out 4 or more")
-    halves, answers = as_tensor(real).split([half, len(real) - half]), torch.from_numpy(real.labels)
-    noise = torch.rand(halves[1].shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    systems = {"test images": (halves[1], answers[half:])}
+    signals, answers = as_tensor(real), torch.from_numpy(real.labels)
+    noise = torch.rand(signals.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    systems = {"test images": (signals, answers)}
     if isinstance(network, Generator):
-        coded = through_tokenizer(network, halves[1])
-        systems["test images through the tokenizer"] = (coded, answers[half:])
-    systems |= {
-        "generated": (as_tensor(made), torch.from_numpy(made.labels)),
-        "noise": (noise, answers[half:]),
-    }
-    reference, rows = features_of(judge, halves[0]), []
+        systems["test images through the tokenizer"] = (through_tokenizer(network, signals), answers)
+    systems |= {"generated": (as_tensor(made), torch.from_numpy(made.labels)), "noise": (noise, answers)}
+    reference, rows = features_of(judge, as_tensor(first)), []
     for name, (images, labels) in systems.items():
         features = features_of(judge, images)
         accuracy = recognised(judge, images, labels, made.names, features)
@@ -161,6 +154,17 @@ def score_set(folder: Path, test: Path, classifier: str, model: str) -> dict:
     report = {**notes, "source": str(test), "classifier": model_name(classifier), "what": "images", "judged": rows}
     write_json(folder / "report.json", report)
     return report
+
+
+def read_halves(folder: Path) -> tuple[Images, Images]:
+    """Test images that distances are measured from, and those that are scored beside generated ones.
+
+    Raises UserError for a folder without images, or with too few.
+    """
+    images = Images.read(folder)
+    if len(images) < 4:
+        raise UserError(f"{folder}: of {len(images)} images no distance can be measured; hold out 4 or more")
+    return images.halves()
 
 
 def write_image_results(path: Path, report: dict) -> None:
@@ -174,7 +178,8 @@ def write_image_results(path: Path, report: dict) -> None:
     notes = [
         "Recognised by a model of its own, trained on the training images: a classifier that is to say the label, or a "
         "CLIP that is to find the caption among all of the test set. The Frechet distance is between its features of "
-        "these images and of the first half of the test images; the row 'test images' is the other half.",
+        "these images and of half of the test images, every other one of each label; the row 'test images' is the "
+        "other half.",
     ]
     write_text(path, page("Image results", "speechgen image score", facts, [judged_table(report)], notes))
 
