@@ -105,7 +105,7 @@ def read_picture(path: Path) -> np.ndarray:
         raise UserError(f"{path}: is no picture that can be read; mend it or leave it out") from None
     if picture.mode not in ("L", "RGB"):
         raise UserError(f"{path}: has the mode {picture.mode}; convert it to L (grey) or RGB (colours)")
-    return np.asarray(picture).reshape(picture.height, picture.width, -1)
+    return np.array(picture).reshape(picture.height, picture.width, -1)
 
 
 def _held_out(captions: list[str]) -> dict[str, list[int]]:
