@@ -1,13 +1,16 @@
 """Every fault that recordings are known to have is told by its kind, with a sentence that says the way out."""
 
 import struct
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from speechgen.audio.checks import Limits, inspect_audio, prompt_faults, read_inspected, recording_faults
-from speechgen.audio.files import AudioError
+from speechgen.audio.containers import cut_short
+from speechgen.audio.files import AudioError, AudioInfo
 
 RATE = 16000
 
@@ -206,3 +209,10 @@ def test_a_faulty_prompt_is_told_with_the_way_out(tmp_path, fault):
 @pytest.mark.parametrize("rate", [16000, 44100, 48000])
 def test_a_good_prompt_has_no_fault(tmp_path, rate):
     assert prompt_faults(inspect_audio(wav(tmp_path, speech(8.0, rate), rate))) == []
+
+
+def test_an_mp3_may_lack_half_a_second_of_what_its_encoder_counted():
+    info = AudioInfo(Path("cut.mp3"), 32000, 1, 143264, "MP3", "MPEG_LAYER_III")
+    assert cut_short(info, 126720) == ""
+    assert "only 90000 could be decoded" in cut_short(info, 90000)
+    assert "only 126720 could be decoded" in cut_short(replace(info, format="FLAC"), 126720)
