@@ -141,7 +141,8 @@ class SgcReader:
                 group = []
         if group:
             yield group
-        if self.damage is None and (end is None or end >= blocks) and self._file.read(1):
+        at_end = self.damage is None and (end is None or end >= blocks)
+        if at_end and self._file.seekable() and self._file.read(1):  # a pipe may stay open, and would be waited for
             self.surplus = f"{self.name}: more follows its end, perhaps a second file, and is not read"
 
     def _read_block(self, number: int) -> bytes | None:
