@@ -42,6 +42,7 @@ def _image(name: str, config: str, tokenizer: str, unit: str, order: str, head: 
     """A system of the smallest recipe; ``small``: another model makes the pictures that it enlarges."""
     recipe = "egs/mini/image"
     chosen = f"--config conf/{config}.yaml --tokenizer {tokenizer}" + f" --small conf/small/{config}.yaml" * small
+    chosen += " --guidance 1" * (order == "one shot")  # which takes no other
     drawn = f"--small {recipe}/exp/small/{config} " * small
     return System(
         name, unit, order, head, f"{recipe}/conf/{config}.yaml",
