@@ -20,7 +20,7 @@ from speechgen.evaluation.ablation import read_ablation
 from speechgen.evaluation.compare import read_comparison
 from speechgen.evaluation.logs import read_json
 from speechgen.models.load import load, unit_fingerprint
-from speechgen.models.systems import SYSTEMS
+from speechgen.models.systems import SYSTEMS, System
 from speechgen.models.tts import TokenTTS
 from speechgen.tokenizers.codec import build_codec
 from speechgen.training.checkpoint import list_checkpoints
@@ -107,6 +107,13 @@ def test_all_systems_of_a_recipe_are_run_by_one_command(recipe: str, tmp_path: P
             config, experiment = (path.removeprefix(f"{recipe}/") for path in (system.config, system.experiment))
             assert f"{system.whole}\n" in told and f"speechgen train {config} --exp {experiment}" in told
     assert {ROOT / system.recipe for system in SYSTEMS} - set(SINGLE) == {path.parent for path in EVERY}
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+def test_the_command_in_a_configs_first_line_is_the_listed_one(system: System) -> None:
+    first = (ROOT / system.config).read_text(encoding="utf-8").splitlines()[0]
+    told = shlex.split(first.partition("./run.sh")[2])
+    assert set(told) <= set(shlex.split(system.whole)), first
 
 
 @pytest.mark.parametrize("run", RUNS, ids=NAMES)
