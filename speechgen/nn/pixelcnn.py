@@ -2,7 +2,7 @@
 stack with masked convolutions, and a PixelRNN, whose row LSTM reads row after row (van den Oord et al. 2016, ICML).
 
 Each position is shown the unit before its own, so masks that let a position see its own input are the right ones
-everywhere. ``step`` computes the whole picture anew: what lies above has no cache that a row would not outgrow.
+everywhere.
 """
 
 from abc import ABC, abstractmethod
@@ -12,18 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechgen.nn.wavenet import WaveNetStack, dilation_cycle
+from speechgen.nn.wavenet import PicturePast, WaveNetStack, dilation_cycle
 
 CYCLE = 2  # layers until the dilation starts again at 1: pictures are small
 KERNEL = 3  # of a row LSTM's convolutions along the row
-
-
-@dataclass
-class PictureSoFar:
-    """The inputs (B, length, width) given until now, and the condition (B, width)."""
-
-    inputs: Tensor
-    condition: Tensor
 
 
 class PictureBackbone(nn.Module, ABC):
@@ -43,15 +35,13 @@ class PictureBackbone(nn.Module, ABC):
         whole = F.pad(x, (0, 0, 0, self.side**2 - positions)).transpose(1, 2).unflatten(2, (self.side, self.side))
         return self.features(whole, condition[:, :, None, None]).flatten(2).transpose(1, 2)[:, :positions]
 
-    def initial_state(self, batch: int, max_length: int, *, condition: Tensor) -> PictureSoFar:
-        """Nothing yet, of a picture of ``max_length`` positions."""
-        return PictureSoFar(condition.new_zeros(batch, 0, condition.shape[1]), condition)
 
-    @torch.no_grad()
-    def step(self, x: Tensor, state: PictureSoFar) -> tuple[Tensor, PictureSoFar]:
-        """Continue by x (B, T_new, width); equals ``forward`` on everything so far."""
-        inputs = torch.cat([state.inputs, x], dim=1)
-        return self(inputs, state.condition)[:, -x.shape[1] :], PictureSoFar(inputs, state.condition)
+@dataclass
+class PlacesSoFar:
+    """What the stack was given, and the condition (B, width)."""
+
+    picture: PicturePast
+    condition: Tensor
 
 
 class PixelCNN(PictureBackbone):
@@ -65,6 +55,28 @@ class PixelCNN(PictureBackbone):
     def features(self, picture: Tensor, condition: Tensor) -> Tensor:
         return self.output(self.stack(picture, condition).relu()).relu()
 
+    def initial_state(self, batch: int, max_length: int, *, condition: Tensor) -> PlacesSoFar:
+        """Nothing yet, of a picture of ``max_length`` positions."""
+        return PlacesSoFar(self.stack.empty_picture(condition, self.side), condition)
+
+    @torch.no_grad()
+    def step(self, x: Tensor, state: PlacesSoFar) -> tuple[Tensor, PlacesSoFar]:
+        """Continue by x (B, T_new, width); equals ``forward`` on everything so far. Each place is computed once."""
+        picture, places = state.picture, []
+        for place in x.unbind(1):
+            skips, picture = self.stack.place(place, picture, state.condition)
+            places.append(skips)
+        z = self.output(torch.stack(places, dim=2).relu().unsqueeze(-1)).relu().flatten(2).transpose(1, 2)
+        return z, PlacesSoFar(picture, state.condition)
+
+
+@dataclass
+class RowsSoFar:
+    """The inputs (B, length, width) given until now, and the condition (B, width)."""
+
+    inputs: Tensor
+    condition: Tensor
+
 
 class PixelRNN(PictureBackbone):
     """Row LSTM layers with residual connections; a position sees the triangle above it, up to the first row."""
@@ -77,6 +89,16 @@ class PixelRNN(PictureBackbone):
         for layer in self.rows:
             picture = picture + layer(picture, condition)
         return picture
+
+    def initial_state(self, batch: int, max_length: int, *, condition: Tensor) -> RowsSoFar:
+        """Nothing yet, of a picture of ``max_length`` positions."""
+        return RowsSoFar(condition.new_zeros(batch, 0, condition.shape[1]), condition)
+
+    @torch.no_grad()
+    def step(self, x: Tensor, state: RowsSoFar) -> tuple[Tensor, RowsSoFar]:
+        """Continue by x (B, T_new, width); equals ``forward`` on everything so far, which is computed anew."""
+        inputs = torch.cat([state.inputs, x], dim=1)
+        return self(inputs, state.condition)[:, -x.shape[1] :], RowsSoFar(inputs, state.condition)
 
 
 class RowLSTM(nn.Module):

@@ -8,11 +8,10 @@ is shown the unit before its own.
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from speechgen.nn.convnext import ConvNeXtStack
-from speechgen.nn.wavenet import WaveNetStack, dilation_cycle
+from speechgen.nn.wavenet import PicturePast, WaveNetStack, dilation_cycle
 
 CYCLE, KERNEL = 2, 3
 BLOCKS = 2  # of the encoder of frames
@@ -20,12 +19,13 @@ BLOCKS = 2  # of the encoder of frames
 
 @dataclass
 class ClipSoFar:
-    """The inputs (B, length, width) given until now, the condition (B, width), and what the LSTM says and keeps, each
-    (B, width, H, W)."""
+    """The inputs (B, places, width) given of this frame, the condition (B, width), what the LSTM says and keeps of
+    earlier ones, each (B, width, H, W), and what the stack keeps of this one."""
 
     inputs: Tensor
     condition: Tensor
     memory: tuple[Tensor, Tensor]
+    picture: PicturePast
 
 
 class VideoPixels(nn.Module):
@@ -53,28 +53,23 @@ class VideoPixels(nn.Module):
     def initial_state(self, batch: int, max_length: int, *, condition: Tensor) -> ClipSoFar:
         """Nothing yet, of a clip of ``max_length`` positions."""
         nothing = self._nothing(batch, condition)
-        return ClipSoFar(condition.new_zeros(batch, 0, self.width), condition, (nothing, nothing))
+        picture = self.stack.empty_picture(nothing, self.side)
+        return ClipSoFar(condition.new_zeros(batch, 0, self.width), condition, (nothing, nothing), picture)
 
     @torch.no_grad()
     def step(self, x: Tensor, state: ClipSoFar) -> tuple[Tensor, ClipSoFar]:
-        """Continue by x (B, 1, width); equals ``forward`` on everything so far. Only the frame is computed anew."""
-        each = self.side**2
-        inputs, memory = torch.cat([state.inputs, x], dim=1), state.memory
-        frame, place = divmod(inputs.shape[1] - 1, each)
-        if frame and not place:
-            memory = self._remember(inputs[:, (frame - 1) * each + 1 :], memory)
-        # Rows further up than the stack reaches change nothing.
-        first = max(0, place // self.side - sum(self.stack.dilations))
-        z = self._frame(inputs[:, frame * each + first * self.side :], memory[0][:, :, first:], state.condition)
-        return z[:, -1:], ClipSoFar(inputs, state.condition, memory)
+        """Continue by x (B, 1, width); equals ``forward`` on everything so far. Each place is computed once."""
+        inputs, memory, picture = torch.cat([state.inputs, x], dim=1), state.memory, state.picture
+        if picture.filled == self.side**2:
+            memory = self._remember(inputs[:, 1:], memory)  # inputs come one position late
+            inputs, picture = x, self.stack.empty_picture(x, self.side)
+        told = memory[0].flatten(2)[:, :, picture.filled] + state.condition
+        skips, picture = self.stack.place(x[:, 0], picture, told)
+        return self.output(skips.relu()).relu().unsqueeze(1), ClipSoFar(inputs, state.condition, memory, picture)
 
     def _frame(self, x: Tensor, told: Tensor, condition: Tensor) -> Tensor:
-        """Some rows of a frame (B, positions, width), the last one perhaps not whole, told what came before (B, width,
-        H, W) there and below."""
-        positions = x.shape[1]
-        rows = self._grid(F.pad(x, (0, 0, 0, -positions % self.side)))
-        skips = self.stack(rows, told[:, :, : rows.shape[2]] + condition[:, :, None, None])
-        skips = skips.flatten(2).transpose(1, 2)[:, :positions]
+        """A frame (B, side * side, width), told what came before (B, width, H, W)."""
+        skips = self.stack(self._grid(x), told + condition[:, :, None, None]).flatten(2).transpose(1, 2)
         return self.output(skips.relu()).relu()
 
     def _remember(self, units: Tensor, memory: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

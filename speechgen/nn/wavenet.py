@@ -1,8 +1,8 @@
 """The WaveNet stack (van den Oord et al. 2016): dilated causal convolutions, gated units, residuals and skips.
 
 On sequences the convolutions have two taps; on pictures they are masked, and the same stack is a gated PixelCNN.
-``step`` makes one position from the one before and from ring buffers that hold each layer's past; the concatenated
-steps equal ``forward``.
+``step`` makes one position from the one before and from ring buffers that hold each layer's past, ``place`` one of a
+picture from what each layer was given above and left; the concatenated steps equal ``forward``.
 """
 
 from collections.abc import Sequence
@@ -31,6 +31,15 @@ class RingBuffers:
 
     inputs: list[Tensor]
     time: int = 0
+
+
+@dataclass
+class PicturePast:
+    """The past of a stack on a picture: per layer its inputs (B, dilation + H, W + 2 dilation, R), with zeros above and
+    on both sides, and how many places in raster order have been filled. ``place`` fills them in place."""
+
+    inputs: list[Tensor]
+    filled: int = 0
 
 
 class GatedLayer(nn.Module):
@@ -78,6 +87,19 @@ class GatedLayer(nn.Module):
         condition = self._project(None if condition is None else condition.unsqueeze(-1), 1, 1)
         x, skip = self._gate(x.unsqueeze(-1), taps, condition)
         return x.squeeze(-1), skip.squeeze(-1)
+
+    def place(self, x: Tensor, past: Tensor, row: int, column: int, condition: Tensor | None) -> tuple[Tensor, Tensor]:
+        """One place of a picture: x (B, R), condition (B, C); ``past`` as in ``PicturePast``, x goes into it."""
+        below, right = row + self.dilation, column + self.dilation  # where the place lies within the zeros around
+        past[:, below, right] = x
+        columns = [column, right, right + self.dilation, column, right]
+        seen = past[:, [row, row, row, below, below], columns].flatten(1)
+        # The mask leaves the first five of nine taps: the row above, and its own up to itself.
+        weight = self.dilated.weight.flatten(2)[..., : len(columns)].transpose(1, 2).flatten(1)
+        taps = F.linear(seen, weight, self.dilated.bias)[..., None, None]
+        condition = self._project(None if condition is None else condition[..., None, None], 1, 1)
+        x, skip = self._gate(x[..., None, None], taps, condition)
+        return x.flatten(1), skip.flatten(1)
 
     def _gate(self, x: Tensor, taps: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
         signal, gate = (taps if condition is None else taps + condition).chunk(2, dim=1)
@@ -150,3 +172,18 @@ class WaveNetStack(nn.Module):
             x, total = new, total + skip
         state.time += 1
         return total, state
+
+    def empty_picture(self, like: Tensor, side: int) -> PicturePast:
+        """A picture of side * side places with none of them filled, for as many rows as ``like`` (B, ...) has."""
+        sizes = [(len(like), dilation + side, side + 2 * dilation, self.residual) for dilation in self.dilations]
+        return PicturePast([like.new_zeros(size) for size in sizes])
+
+    def place(self, x: Tensor, past: PicturePast, condition: Tensor | None = None) -> tuple[Tensor, PicturePast]:
+        """The next place x (B, R) of a picture in raster order, with its condition (B, C); returns skips (B, S)."""
+        row, column = divmod(past.filled, past.inputs[0].shape[2] - 2 * self.dilations[0])
+        total = 0
+        for layer, inputs in zip(self.layers, past.inputs, strict=True):
+            x, skip = layer.place(x, inputs, row, column, condition)
+            total = total + skip
+        past.filled += 1
+        return total, past

@@ -8,7 +8,7 @@ from speechgen.nn.transformer import TransformerConfig
 from speechgen.nn.video_pixels import VideoPixels
 
 FRAMES, SIDE, WIDTH = 3, 3, 8
-LAYERS = 1  # of the masked stack: it reaches one row up, so that steps leave rows out
+LAYERS = 3  # of the masked stack: the dilation begins again
 
 
 def awake(module: torch.nn.Module) -> torch.nn.Module:
