@@ -7,13 +7,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 def averaged(model: nn.Module, decay: float) -> AveragedModel:
     """A copy of ``model`` that follows it: weights and running statistics decay, whole numbers are taken as they are.
 
+    The first averages reach back over a ninth of the steps taken, until that is what ``decay`` does: in a run of 400
+    steps 0.998 alone leaves the weights it began with a share of 45 %.
     Torch averages whole numbers too, and cuts the result off: a grid of 8 levels would have 7 after one step.
     """
-    decaying = get_ema_multi_avg_fn(decay)
 
     def average(mine: list[Tensor], current: list[Tensor], count: Tensor) -> None:
         if mine[0].is_floating_point():
-            decaying(mine, current, count)
+            steps = int(count)
+            get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(mine, current, count)
         else:
             for one, other in zip(mine, current, strict=True):
                 one.copy_(other)

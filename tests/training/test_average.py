@@ -10,7 +10,8 @@ from speechgen.training.average import averaged
 def test_weights_decay_and_whole_numbers_are_taken_as_they_are():
     model = nn.BatchNorm1d(2)
     average = averaged(model, 0.9)
-    average.update_parameters(model)  # the first time is a copy
+    for _ in range(90):  # long enough for the decay that was asked for
+        average.update_parameters(model)
     with torch.no_grad():
         model.weight.fill_(2.0)
         model.running_mean.fill_(1.0)
@@ -19,6 +20,15 @@ def test_weights_decay_and_whole_numbers_are_taken_as_they_are():
     torch.testing.assert_close(average.module.weight, torch.full((2,), 1.1))
     torch.testing.assert_close(average.module.running_mean, torch.full((2,), 0.1))
     assert average.module.num_batches_tracked == 7
+
+
+def test_a_short_run_forgets_the_weights_that_it_began_with():
+    model = nn.Linear(1, 1, bias=False)
+    average = averaged(model, 0.998)
+    for step in range(100):
+        nn.init.constant_(model.weight, float(step > 0))
+        average.update_parameters(model)
+    assert 0.99 < average.module.weight.item() <= 1.0
 
 
 def test_an_averaged_grid_of_scalars_codes_as_the_grid_itself():
