@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from speechgen.data.perturb import speed_of
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -40,10 +42,15 @@ def corpus_of(speaker: str) -> str:
 
 
 def summarise_corpora(utterances: Iterable[Spoken]) -> list[dict]:
-    """One entry a corpus: its name ("" for what is not known), hours, utterances, speakers, languages."""
+    """One entry a corpus: its name ("" for what is not known), hours, utterances, speakers, languages; and the
+    ``speeds`` at which its recordings are there once more, if they are, which are not counted."""
     by_corpus: dict[str, list[Spoken]] = {}
+    speeds: dict[str, set[float]] = {}
     for one in utterances:
-        by_corpus.setdefault(corpus_of(one.speaker), []).append(one)
+        if (speed := speed_of(one.speaker)) == 1:
+            by_corpus.setdefault(corpus_of(one.speaker), []).append(one)
+        else:
+            speeds.setdefault(corpus_of(one.speaker), set()).add(speed)
     return [
         {
             "name": name,
@@ -51,6 +58,7 @@ def summarise_corpora(utterances: Iterable[Spoken]) -> list[dict]:
             "utterances": len(members),
             "speakers": len({one.speaker for one in members}),
             "languages": sorted({one.language for one in members}),
+            **({"speeds": sorted(speeds[name])} if name in speeds else {}),
         }
         for name, members in sorted(by_corpus.items())
     ]

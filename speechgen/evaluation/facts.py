@@ -48,7 +48,9 @@ def in_words(facts: dict) -> dict[str, str]:
     if corpora:
         hours = ", ".join(f"{corpus['name'] or 'other recordings'} {corpus['hours']:.2f} h" for corpus in corpora)
         counts = (sum(corpus[key] for corpus in corpora) for key in ("utterances", "speakers"))
-        words["training data"] = "{}; {} utterances, {} speakers".format(hours, *counts)
+        speeds = sorted({speed for corpus in corpora for speed in corpus.get("speeds", [])})
+        also = f", also at speeds {', '.join(f'{speed:g}' for speed in speeds)}" if speeds else ""
+        words["training data"] = "{}; {} utterances, {} speakers{}".format(hours, *counts, also)
     for what in ("images", "clips", "sounds"):
         if told := facts.get(what):
             words["training data"] = f"{told['corpus']}, {told['count']} {what} of {told['labels']} labels"

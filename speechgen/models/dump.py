@@ -1,15 +1,18 @@
 """From audio dumps to unit dumps: the codec's latents and codes, and the listener's alignment, once per utterance."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from speechgen.audio.resample import resample
+from speechgen.data.perturb import perturbed
 from speechgen.data.shards import Example
 from speechgen.data.units import Units
 from speechgen.errors import UserError
-from speechgen.models.align import align
+from speechgen.models.align import Alignment, align
 from speechgen.models.listener import Listener
 from speechgen.text.spelling import spell_each
 from speechgen.tokenizers.codec import Codec
@@ -22,8 +25,13 @@ def dump_units(
     examples: list[Example],
     on_skip: Callable[[str, str], None],
     on_done: Callable[[], None] = lambda: None,
+    speeds: Sequence[float] = (),
 ) -> Iterator[Units]:
-    """Units of each example that can be aligned; ``on_skip(id, reason)`` for the others."""
+    """Units of each example that can be aligned; ``on_skip(id, reason)`` for the others.
+
+    ``speeds``: after each example it comes again at these, pitch and all, as another speaker's: ``ID-sp0.9`` by
+    ``SPEAKER-sp0.9`` (speed perturbation, Ko et al. 2015).
+    """
     for example, symbols in zip(examples, spell_each(examples), strict=True):
         on_done()
         if isinstance(symbols, str):
@@ -35,22 +43,33 @@ def dump_units(
         except UserError as error:
             on_skip(example.id, str(error))
             continue
-        own_rate = resample(wave, example.sample_rate, codec.sample_rate)[None, None]
-        latents = codec.latents(own_rate)
-        codes = codec.quantise(latents).values[0].T if codec.codebooks else torch.zeros(latents.shape[1], 0)
-        latents = latents[0]
-        _, durations = aligned.frames(len(latents), codec.frame_rate)
-        if len(latents) < len(symbols):
-            on_skip(example.id, f"{len(symbols)} phonemes in {len(latents)} frames")
-            continue
-        yield Units(
-            example.id,
-            example.speaker,
-            example.language,
-            example.text,
-            codec.frame_rate,
-            symbols,
-            durations.astype(np.int32),
-            latents.half().numpy(),
-            codes.to(torch.int16).numpy(),
-        )
+        for speed in (1.0, *speeds):
+            played = resample(wave, round(example.sample_rate * speed), codec.sample_rate)
+            copy = replace(example, id=perturbed(example.id, speed), speaker=perturbed(example.speaker, speed))
+            units = _units(codec, copy, aligned.at_speed(speed), played)
+            if isinstance(units, str):
+                on_skip(copy.id, units)
+            else:
+                yield units
+
+
+def _units(codec: Codec, example: Example, aligned: Alignment, wave: Tensor) -> Units | str:
+    """The units of an example whose audio is (T,) at the codec's rate, or why there are none."""
+    symbols = aligned.symbols
+    latents = codec.latents(wave[None, None])
+    codes = codec.quantise(latents).values[0].T if codec.codebooks else torch.zeros(latents.shape[1], 0)
+    latents = latents[0]
+    _, durations = aligned.frames(len(latents), codec.frame_rate)
+    if len(latents) < len(symbols):
+        return f"{len(symbols)} phonemes in {len(latents)} frames"
+    return Units(
+        example.id,
+        example.speaker,
+        example.language,
+        example.text,
+        codec.frame_rate,
+        symbols,
+        durations.astype(np.int32),
+        latents.half().numpy(),
+        codes.to(torch.int16).numpy(),
+    )

@@ -46,6 +46,34 @@ def test_units_are_latents_codes_and_durations(run, dump, tiny_models, tmp_path)
         assert np.array_equal(one.durations, expected)
 
 
+def test_copies_at_other_speeds_are_other_speakers(run, dump, tiny_models, tmp_path):
+    models = "--codec", tiny_models / "codec", "--listener", tiny_models / "listener"
+    asked = "--speed_perturb_factors", "0.8,1.25"
+    status, said, _ = run("dump", "units", dump, tmp_path / "units", *models, *asked)
+    assert status == 0 and "12 utterances, 0 skipped" in said
+    recorded, slower, faster = read_units(tmp_path / "units")[:3]
+    assert (slower.id, faster.id) == (f"{recorded.id}-sp0.8", f"{recorded.id}-sp1.25")
+    assert slower.speaker == f"{recorded.speaker}-sp0.8" and slower.symbols == faster.symbols == recorded.symbols
+    for copy, speed in ((slower, 0.8), (faster, 1.25)):
+        assert copy.durations.sum() == copy.frames and (copy.durations >= 1).all()
+        assert abs(copy.frames - recorded.frames / speed) <= 2
+        # Each symbol ends where it did, in time that passes as fast as the speed says.
+        apart = copy.durations.cumsum() * speed - recorded.durations.cumsum()
+        assert np.abs(apart).max() <= 0.1 * recorded.frames
+    example = read_shards(dump)[0]
+    wave = torch.from_numpy(example.audio / np.float32(32768))
+    codec = load(tiny_models / "codec")
+    latents = codec.latents(resample(wave, 20000, 16000)[None, None])[0]
+    torch.testing.assert_close(torch.from_numpy(faster.latents).float(), latents, atol=2e-3, rtol=2e-3)
+
+
+@pytest.mark.parametrize("factors", ["1", "0.9,x", "3", "-1"])
+def test_a_speed_that_is_none_is_refused(run, dump, tiny_models, tmp_path, factors):
+    models = "--codec", tiny_models / "codec", "--listener", tiny_models / "listener"
+    status, _, told = run("dump", "units", dump, tmp_path / "units", *models, "--speed_perturb_factors", factors)
+    assert status == 2 and "expected speeds from 0.5 to 2, not 1" in told
+
+
 def test_what_cannot_be_aligned_is_named_and_bounded(run, spoken_dir, tiny_models, tmp_path):
     text = (spoken_dir / "text").read_text(encoding="utf-8")
     text = text.replace("Joy.", " ".join(["joy"] * 200)).replace("A quick fox!", "你好")

@@ -45,3 +45,9 @@ def test_a_summary_of_corpora():
 def test_corpora_of_the_starter_set_have_a_licence_and_a_page():
     for name in ("speechocean762", "kathleen", "kerstin"):
         assert name in CORPORA and ORIGINS[name].licence and ORIGINS[name].page.startswith("https://")
+
+
+def test_copies_at_other_speeds_are_told_and_not_counted():
+    spoken = [Spoken("kathleen", "en", 1800.0), Spoken("kathleen-sp0.9", "en", 2000.0), Spoken("ann-sp1.1", "en", 9.0)]
+    (kathleen,) = summarise_corpora(spoken)
+    assert kathleen["hours"] == 0.5 and kathleen["speakers"] == 1 and kathleen["speeds"] == [0.9]
