@@ -16,6 +16,12 @@ from speechgen.models.systems import System
 from speechgen.training.facts import read_facts
 
 ROWS, PAGE = "systems.json", "README.md"
+# Systems that other measures judge, in results of their own.
+ELSEWHERE = {
+    "WaveNet": ("egs/kathleen/wavenet", "egs/meatbass/wavenet"),
+    "CALM (our voice)": ("egs/starter/tts",),
+    "RVQ codec": ("egs/starter/codec", "egs/sounds/codec"),
+}
 HEADER = ["system", "parameters, M", "minutes", "n", RECOGNISED, "of test items", FRECHET, "ms per item"]
 NOTES = [
     "Parameters and minutes: of the generator without its tokenizer, on one core, evaluations included. Recognised: "
@@ -82,7 +88,13 @@ def _page(systems: list[System], rows: dict[str, dict]) -> str:
             f"**{one.name}**: {one.unit}, {one.order}, {one.head}\n\n![{one.name}]({_sheet(one)})" for one in of_recipe
         ]
         parts += [f"## {recipe}\n\n{about}\n\n{table(HEADER, lines)}", *sheets]
+    parts.append("## With results of their own\n\n" + "\n".join(_elsewhere(name) for name in ELSEWHERE))
     return page("The systems, trained", "speechgen systems --gallery", {}, parts, NOTES)
+
+
+def _elsewhere(name: str) -> str:
+    pages = [f"[{recipe}](../../{recipe}/RESULTS.md)" for recipe in ELSEWHERE[name]]
+    return f"- {name}: {' and '.join(pages)}"
 
 
 def _cells(name: str, row: dict) -> list[str]:

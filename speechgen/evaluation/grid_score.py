@@ -44,7 +44,7 @@ def score_untrained(model: Generator, drawing: Drawing, each: int, test: HeldOut
 
 
 def score_ceiling(model: Generator, test: HeldOut) -> Score:
-    """The score of held-out signals that went through the tokenizer: what no head can exceed."""
+    """The score of held-out signals that went through the tokenizer: as faithful as its units can be."""
     return test.score(through_tokenizer(model, test.for_model(model)), test.labels)
 
 

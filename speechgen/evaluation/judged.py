@@ -117,5 +117,5 @@ def recognised(
 
 @torch.no_grad()
 def through_tokenizer(network: Generator, signals: Tensor, at_once: int = AT_ONCE) -> Tensor:
-    """What a generator's tokenizer leaves of real signals (N, ...), which no head can exceed."""
+    """What a generator's tokenizer leaves of real signals (N, ...)."""
     return torch.cat([network.images_of(network.units_of(part)) for part in signals.split(at_once)])

@@ -1,5 +1,5 @@
 """How good generated sounds of labels are: a classifier's verdict on them, on recordings, and on recordings that went
-through the codec, which a generator of its units cannot exceed."""
+through the codec, the ceiling of a generator of its units that is faithful to the recordings."""
 
 import time
 from pathlib import Path

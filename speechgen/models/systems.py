@@ -91,6 +91,11 @@ SYSTEMS = (
         "egs/mini/tts/run.sh --stop_stage train",
         'speechgen say "The lazy dog." --model egs/mini/tts/exp/tts -o voice.wav',
     ),
+    System(
+        "RVQ codec", "residual codes", "one shot", "none", "egs/mini/codec/conf/codec.yaml",
+        "egs/mini/codec/run.sh --stop_stage train",
+        "speechgen codec encode prompt.wav prompt.sgc --model egs/mini/codec/exp/codec",
+    ),
     _image("PixelRNN", "pixelrnn", "none", "pixel levels", "raster", "categorical"),
     _image("PixelCNN", "pixelcnn", "none", "pixel levels", "raster", "categorical"),
     _image("VQ-VAE", "vqvae", "vq", "VQ codes", "raster", "categorical"),

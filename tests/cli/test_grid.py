@@ -69,6 +69,8 @@ def test_a_grid_is_trained_scored_and_told_and_not_done_again(run, corpus, monke
     status, said, error = run(*words, "--results", "GRID.md")
     assert status == 0 and "3 cells" in said, error
     page, report = Path("GRID.md").read_text(), json.loads(Path("exp/grid.json").read_text())
+    margin = min(one["accuracy"] - one["untrained"]["accuracy"] for one in report["cells"].values())
+    assert f"recognised more often by {100 * margin:.1f} points or more" in page
     assert "2 steps of 8 items for each cell" in page and "## Does it blur?" in page
     assert list(report["cells"]) == list(CELLS) and set(report["sweeps"]) == {
         "joint_flow steps=1",

@@ -8,6 +8,7 @@ import pytest
 from speechgen.config import Config, make_config
 from speechgen.errors import UserError
 from speechgen.heads.base import HeadConfig
+from speechgen.models.systems import SYSTEMS
 from speechgen.orders.base import OrderConfig, check_triple
 from speechgen.tokenizers.grids import GridTokenizerConfig
 
@@ -36,6 +37,13 @@ def named(section: str) -> set[str]:
 def test_every_order_and_head_is_on_the_page() -> None:
     assert named("Order") == kinds("order")
     assert named("Head") == kinds("head")
+
+
+def test_every_system_is_on_the_page() -> None:
+    for system in SYSTEMS:
+        triple = f"| {system.name} | {system.unit} | {system.order} | {system.head} |"
+        assert f"{triple} [{system.recipe.removeprefix('egs/')}](../{system.config}) |" in PAGE
+        assert (ROOT / system.config).exists()
 
 
 def test_what_the_page_names_exists() -> None:
