@@ -111,6 +111,10 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tiny_models, tmp_path)
         (("sound", "generate", raster, "--prompt", place / "7.wav", *out), "give fewer --prompt_seconds"),
         (("sound", "generate", place / "exp/classifier", *out), "is no generator of sounds"),
         (("sound", "generate", flow, "-o", tmp_path / "out.txt"), "name a .wav"),
+        (("image", "generate", flow, "-o", tmp_path / "out.png"), "is no generator of images"),
+        (("image", "generate-set", flow, "--out", tmp_path / "out"), "is no generator of images"),
+        (("image", "score", "made", "--test", "t", "--classifier", "c", "--model", flow), "is no generator of images"),
+        (("image", "invert", flow, "a.png", "--name", "mine", "--out", tmp_path / "out"), "is no generator of images"),
         (("dump", "sounds", place / "dump/train", tmp_path / "out", "--label", "pitch"), "has no label 'pitch'"),
         (("dump", "sounds", place / "dump/train", tmp_path / "out", "--codec", "listener-16k"), "is no codec"),
         ((*made, *data), "made by another codec than speech-16k"),
@@ -128,7 +132,8 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tiny_models, tmp_path)
     ]:
         status, _, error = run(*words)
         assert status == 2 and line in error and error.count("\n") == 1, (words, error)
-    assert not (tmp_path / "out.wav").exists() and not (tmp_path / "out/checkpoints").exists()
+    assert not (tmp_path / "out.wav").exists() and not (tmp_path / "out.png").exists()
+    assert not (tmp_path / "out/checkpoints").exists()
 
 
 def test_unit_dumps_come_back_as_they_went(tmp_path) -> None:

@@ -122,6 +122,7 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
         (("video", "generate", told, "--guidance", 2, *out), "labels were withheld"),
         (("video", "generate", place / "exp/tokenizer/vq", *out), "is no generator of videos"),
         (("video", "generate", flow, "-o", tmp_path / "out.png"), "name a .gif"),
+        (("image", "generate", flow, "-o", tmp_path / "out.png"), "is no generator of images"),
         (("video", "prepare", "moving-mnits", "--out", tmp_path / "out"), "did you mean 'moving-mnist'"),
         (("video", "prepare", "moving-mnist", "--out", tmp_path / "out"), "with --corpus"),
         (("dump", "clips", tmp_path, tmp_path / "out"), "speechgen video prepare"),
@@ -139,4 +140,4 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
     ]:  # fmt: skip
         status, _, error = run(*words)
         assert status == 2 and line in error and error.count("\n") == 1, (words, error)
-    assert not (tmp_path / "out.gif").exists()
+    assert not (tmp_path / "out.gif").exists() and not (tmp_path / "out.png").exists()
