@@ -56,7 +56,8 @@ class Painter:
         generator: torch.Generator,
         on_images: Callable[[], None] = lambda: None,
     ) -> Tensor:
-        """Images (N, C, side, side) in [-1, 1]; raises UserError for an unknown name."""
+        """Images (N, C, side, side) in [-1, 1]; raises UserError for a name or a drawing that cannot be."""
+        drawing.check(self.network)
         labels, made, small = self.network.label_ids(names), [], None
         for rows in torch.arange(len(names)).split(AT_ONCE):
             if self.small is not None:

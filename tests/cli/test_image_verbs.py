@@ -131,6 +131,7 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
         (("image", "generate", exp, "--label", "13", *out), "label '13' is not known"),
         (("image", "generate", exp, "--steps", 3, *out), "draws in one pass"),
         (("image", "generate", exp, "--order_steps", 0, *out), "at least 1"),
+        (("image", "generate", exp, "--guidance", "nan", *out), "guidance must be a finite number, not nan"),
         (("image", "generate", place / "exp/tokenizer/vq", *out), "is no generator of images"),
         (("image", "generate", exp, "-o", tmp_path / "out.txt"), "name a .png"),
         (("image", "prepare", "mnits", "--out", tmp_path / "out"), "did you mean 'mnist'"),

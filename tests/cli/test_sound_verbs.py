@@ -103,6 +103,7 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tiny_models, tmp_path)
         (("sound", "generate", flow, "--label", "sevn", *out), "did you mean 'seven'"),
         (("sound", "generate", flow, "--label", "x", *out), "known: low, seven"),
         (("sound", "generate", flow, "--steps", 0, *out), "at least 1"),
+        (("sound", "generate", flow, "--guidance", "inf", *out), "guidance must be a finite number, not inf"),
         (("sound", "generate", flow, "--solver", "ddim", *out), "euler and midpoint"),
         (("sound", "generate", codes, "--steps", 4, *out), "draws in one pass"),
         (("sound", "generate", codes, "--order_steps", 4, *out), "fixed number of steps"),

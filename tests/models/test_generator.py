@@ -33,6 +33,7 @@ TRIPLES = {
     "codes, raster, categorical": (VQ, {"kind": "raster"}, CATEGORICAL),
     "codes, delay, categorical": (RVQ, {"kind": "delay"}, CATEGORICAL),
     "codes, flat, categorical": (RVQ, {"kind": "flat"}, CATEGORICAL),
+    "codes, flat, logistics": (RVQ, {"kind": "flat"}, {"kind": "logistics", "mixtures": 3}),
     "codes, raster, depth": (RVQ, {"kind": "raster"}, DEPTH),
     "lookup-free, raster, categorical": (LOOKUP_FREE, {"kind": "raster"}, CATEGORICAL),
     "codes, masked, categorical": (VQ, {"kind": "masked"}, CATEGORICAL),
@@ -137,6 +138,9 @@ def test_what_cannot_be_is_refused() -> None:
         (Drawing(steps=4), "draws in one pass"),
         (Drawing(order_steps=4), "order_steps is for masked"),
         (Drawing(order_steps=0), "at least 1"),
+        (Drawing(guidance=float("nan")), "guidance must be a finite number, not nan"),
+        (Drawing(guidance=float("-inf")), "guidance must be a finite number, not -inf"),
+        (Drawing(temperature=float("inf")), "temperature must be a finite number of at least 0, not inf"),
     ]:
         with pytest.raises(UserError, match=words):
             drawing.check(model)
