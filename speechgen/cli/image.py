@@ -160,7 +160,7 @@ def invert(
     name: Annotated[str, typer.Option(help="The new label, or the new word of captions, for that thing.")],
     out: Annotated[Path, typer.Option(help="Folder of the model that knows it.")],
     steps: Annotated[int, typer.Option(min=1, help="Steps of training.")] = 300,
-    learning_rate: Annotated[float, typer.Option("--learning_rate", help="Of the new vector.")] = 0.02,
+    learning_rate: Annotated[float, typer.Option("--learning_rate", min=1e-6, max=1, help="Of the new vector.")] = 0.02,
     seed: Seed = 0,
 ) -> None:
     """Teach a generator a new word from a few pictures (textual inversion); nothing else in it changes.

@@ -125,6 +125,11 @@ def test_how_a_verb_that_fails_ends(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+        (
+            FileNotFoundError(2, "No such file or directory", "/proc/x"),
+            2,
+            "speechgen: error: /proc/x: No such file or directory\n",
+        ),
     def fail(**options: object) -> None:
         raise error
 
