@@ -148,6 +148,29 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
             "draws continuous units, but the units are codes",
         ),
     ]:
+        (
+            (
+                *("train", RECIPE / "conf/ddpm.yaml", "--exp", tmp_path / "out", *sets(place, "layers", 1)),
+                f"--set=data.dev={place / 'dump/small/dev'}",
+            ),
+            "small/dev: images of 4x4x1, but the model has 8x8x1; dump them at its size",
+        ),
+        (
+            ("train", RECIPE / "conf/image.yaml", "--exp", tmp_path / "out", *sets(place, "heads", 5)),
+            "width 16 does not divide into 5 heads",
+        ),
+        (
+            ("train", RECIPE / "conf/vae.yaml", "--exp", tmp_path / "out", *sets(place, "strides", "[3]")),
+            "model: strides (3,) do not divide the side of 8 pixels",
+        ),
+        (
+            ("train", RECIPE / "conf/gan.yaml", "--exp", tmp_path / "out", *sets(place, "strides", "[3]")),
+            "model: strides (3,) do not divide the side of 8 pixels",
+        ),
+        (
+            ("image", "invert", exp, "a.png", "--name", "a", "--out", tmp_path / "out", "--learning_rate", -1),
+            "Invalid value for '--learning_rate'",
+        ),
         status, _, error = run(*words)
         assert status == 2 and line in error and error.count("\n") == 1, (words, error)
     assert not (tmp_path / "out.png").exists() and not (tmp_path / "out.txt").exists()
