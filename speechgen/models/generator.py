@@ -42,7 +42,7 @@ class Generator(GridUnits):
         self.nothing = len(config.labels)  # stands where nothing is told
         self.label = _teller(config)
         one_grid = config.order.kind != "next_scale"
-        self.small = SmallPictures(self.tokenizer, config.width, one_grid) if config.small else None
+        self.small = SmallPictures(self.tokenizer, config.small, config.width, one_grid) if config.small else None
         sides = self.tokenizer.sides
         self.backbone = build_backbone(config.backbone, config.order.kind, config.transformer(), sides)
         sizes = {"unit_width": self.unit_width, "codebooks": per_step, "codebook_size": size}

@@ -206,5 +206,8 @@ def test_a_small_picture_becomes_part_of_the_large_one(order: str) -> None:
 def test_small_pictures_need_places() -> None:
     with pytest.raises(UserError, match="place by place"):
         make_told(tokenizer=VAE, order=NEXT_SCALE, small=2)
+    for small in (3, 8, 16):
+        with pytest.raises(UserError, match=f"small: pictures of {small} pixels cannot be enlarged to 8; .* such as 4"):
+            make_told(small=small)
     with pytest.raises(UserError, match="pixelrnn sees what is above and left in a picture"):
         make_told(tokenizer=VQ, order={"kind": "masked"}, head=CATEGORICAL, backbone="pixelrnn")
