@@ -101,10 +101,9 @@ class Generator(GridUnits):
         """
         if (small is None) != (self.small is None):
             if small is None:
-                raise UserError(
-                    f"the model enlarges pictures of {self.config.small} pixels; name the one that draws them"
-                )
-            raise UserError("the model needs no small pictures; leave out the model that draws them")
+                wanted = f"the model enlarges pictures of {self.config.small} pixels"
+                raise UserError(f"{wanted}; name the model that draws them with --small")
+            raise UserError("the model needs no small pictures; leave out --small")
         return None if small is None else self.small(small)
 
     def embed(self, inputs: Tensor, blank: Tensor, first: int = 0, hint: Tensor | None = None) -> Tensor:

@@ -128,7 +128,10 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
     (tmp_path / "broken/images.npz").write_bytes(b"PK not a file")
     out = ("-o", tmp_path / "out.png")
     for words, line in [
-        (("image", "generate", exp, "--label", "13", *out), "label '13' is not known"),
+        (
+            ("image", "generate", exp, "--label", "13", *out),
+            "label '13' is not known; known: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+        ),
         (("image", "generate", exp, "--steps", 3, *out), "draws in one pass"),
         (("image", "generate", exp, "--order_steps", 0, *out), "at least 1"),
         (("image", "generate", exp, "--guidance", "nan", *out), "guidance must be a finite number, not nan"),

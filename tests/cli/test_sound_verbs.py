@@ -105,7 +105,7 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tiny_models, tmp_path)
     shorter = units.latents[:, :12], np.minimum(units.frames, 12), units.labels, units.names
     SoundUnits(*shorter, units.codec, units.source).write(tmp_path / "shorter")
     for words, line in [
-        (("sound", "generate", flow, "--label", "sevn", *out), "did you mean 'seven'"),
+        (("sound", "generate", flow, "--label", "sevn", *out), "'sevn' is not known; known: low, seven"),
         (("sound", "generate", flow, "--label", "x", *out), "known: low, seven"),
         (("sound", "generate", flow, "--steps", 0, *out), "at least 1"),
         (("sound", "generate", flow, "--guidance", "inf", *out), "guidance must be a finite number, not inf"),

@@ -44,7 +44,7 @@ def test_the_same_seed_draws_the_same_images(name: str) -> None:
             draw_images(model, labels, Drawing(**{wrong: 0}), generator())
     with pytest.raises(UserError, match="guidance must be a finite number, not nan"):
         draw_images(model, labels, Drawing(guidance=float("nan")), generator())
-    with pytest.raises(UserError, match="did you mean 'zero'"):
+    with pytest.raises(UserError, match="label 'zeros' is not known; known: zero, one"):
         model.label_ids(["zeros"])
 
 
