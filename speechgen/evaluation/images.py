@@ -74,11 +74,15 @@ def load_generator(model: str | Path) -> Generator | OneShot:
     return loaded if isinstance(loaded, OneShot) else as_grid_generator(loaded, model, "image")
 
 
-def read_pictures(paths: list[Path], side: int, channels: int) -> Tensor:
-    """Picture files as (N, channels, side, side) in [-1, 1]; raises UserError for one that cannot be read."""
+def read_pictures(paths: list[Path], side: int, channels: int, resize: bool = True) -> Tensor:
+    """Picture files as (N, channels, side, side) in [-1, 1]; raises UserError for one that cannot be read and, unless
+    they may be resized, for one of another size."""
     parts = []
     for path in paths:
         pixels = read_picture(path)
+        height, width = pixels.shape[:2]
+        if not resize and (width, height) != (side, side):
+            raise UserError(f"{path}: has {width} x {height} pixels; bring it to the model's {side} x {side}")
         one = Images(pixels[None], np.zeros(1, np.int64), [path.name], "")
         parts.append(as_tensor(one.resized(side, channels)))
     return torch.cat(parts)

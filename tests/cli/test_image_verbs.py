@@ -202,6 +202,8 @@ def emoji(tmp_path_factory) -> Path:
 def test_from_captions_to_scores_and_a_new_word(run, emoji, tmp_path) -> None:
     recipe, data = ROOT / "egs/fxemoji/image", tmp_path / "data"
     assert run("image", "prepare", "fxemoji", "--corpus", emoji, "--out", data)[0] == 0
+    from PIL import Image
+
     splits = {split: Images.read(data / split) for split in ("train", "dev", "test")}
     assert sum(map(len, splits.values())) == 150 and splits["train"].pixels.shape[1:] == (8, 8, 3)
     words = {word for name in splits["train"].names for word in name.split()}
@@ -245,7 +247,16 @@ def test_from_captions_to_scores_and_a_new_word(run, emoji, tmp_path) -> None:
     assert status == 0 and len(said.splitlines()) == 6 and "red heart" in said, error
     learned = ("--name", "mine", "--out", tmp_path / "mine")
     status, said, error = run("image", "invert", tmp_path / "ddpm", *pictures, *learned, "--steps", 5)
-    assert status == 0 and "knows 'mine'" in said, error
+    assert status == 0 and "knows 'mine'" in said and "in the first 2 steps" in said, error
+    once = ("--name", "mine", "--out", tmp_path / "once", "--steps", 1)
+    status, said, error = run("image", "invert", tmp_path / "ddpm", pictures[0], *once)
+    assert status == 0 and "in the last" not in said and "loss" in said, error
+    Image.new("RGB", (20, 30)).save(tmp_path / "tall.png")
+    status, _, error = run(
+        "image", "invert", tmp_path / "ddpm", tmp_path / "tall.png", "--name", "tall", "--out", tmp_path / "no"
+    )
+    assert status == 2 and "tall.png: has 20 x 30 pixels; bring it to the model's 8 x 8" in error
+    assert error.count("\n") == 1 and not (tmp_path / "no").exists()
     assert run("image", "generate", tmp_path / "mine", "--caption", "red mine", *drawn)[0] == 0
     status, _, error = run("image", "invert", tmp_path / "ddpm", *pictures, "--name", "cat", "--out", tmp_path / "no")
     assert status == 2 and "choose a new word" in error and not (tmp_path / "no").exists()
