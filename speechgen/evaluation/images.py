@@ -135,7 +135,7 @@ def generate_set(
 def score_set(folder: Path, test: Path, classifier: str, model: str) -> dict:
     """Score generated images beside the test set, what its tokenizer leaves of that, and noise; writes report.json."""
     network, judge = load_generator(model), load_judge(classifier)
-    made, (first, real) = Images.read(folder / "made"), read_halves(test)
+    made, (first, real) = Images.read(folder / "made", "speechgen image generate-set"), read_halves(test)
     notes = read_json(folder / "generate.json")
     if made.pixels.shape[1:] != real.pixels.shape[1:]:
         raise UserError(f"{test}: images of another size than the generated ones; dump them at the model's size")

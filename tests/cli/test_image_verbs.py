@@ -100,6 +100,8 @@ def test_from_images_to_scores(run, place, tmp_path) -> None:
     assert [row["n"] for row in report["judged"]] == [30, 30, 20, 30]
     assert all(0 <= row["accuracy"] <= 1 and row["frechet"] >= 0 for row in report["judged"])
     results = (tmp_path / "RESULTS.md").read_text()
+    status, _, error = run("image", "score", tmp_path, *scoring)
+    assert status == 2 and "write it with 'speechgen image generate-set'" in error, error
     assert said.strip() in results and "masked" in results and "digits, 60 images of 10 labels" in results
     assert run("pack", exp, "--out", tmp_path / "packed")[0] == 0
     # A packed model holds its tokenizer, and draws the same.
@@ -147,11 +149,6 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
             "dump them at its size",
         ),
         (
-            ("train", RECIPE / "conf/image.yaml", "--exp", tmp_path / "out", *sets(place, "tokenizer", CODES)),
-            "draws continuous units, but the units are codes",
-        ),
-    ]:
-        (
             (
                 *("train", RECIPE / "conf/ddpm.yaml", "--exp", tmp_path / "out", *sets(place, "layers", 1)),
                 f"--set=data.dev={place / 'dump/small/dev'}",
@@ -174,6 +171,11 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
             ("image", "invert", exp, "a.png", "--name", "a", "--out", tmp_path / "out", "--learning_rate", -1),
             "Invalid value for '--learning_rate'",
         ),
+        (
+            ("train", RECIPE / "conf/image.yaml", "--exp", tmp_path / "out", *sets(place, "tokenizer", CODES)),
+            "draws continuous units, but the units are codes",
+        ),
+    ]:
         status, _, error = run(*words)
         assert status == 2 and line in error and error.count("\n") == 1, (words, error)
     assert not list(tmp_path.glob("out*"))
@@ -200,10 +202,10 @@ def emoji(tmp_path_factory) -> Path:
 
 
 def test_from_captions_to_scores_and_a_new_word(run, emoji, tmp_path) -> None:
-    recipe, data = ROOT / "egs/fxemoji/image", tmp_path / "data"
-    assert run("image", "prepare", "fxemoji", "--corpus", emoji, "--out", data)[0] == 0
     from PIL import Image
 
+    recipe, data = ROOT / "egs/fxemoji/image", tmp_path / "data"
+    assert run("image", "prepare", "fxemoji", "--corpus", emoji, "--out", data)[0] == 0
     splits = {split: Images.read(data / split) for split in ("train", "dev", "test")}
     assert sum(map(len, splits.values())) == 150 and splits["train"].pixels.shape[1:] == (8, 8, 3)
     words = {word for name in splits["train"].names for word in name.split()}
