@@ -57,9 +57,10 @@ tts.app.command()(tts_compare.compare)
 for family in (data, dump, codec, listener, tts, wavenet, image, sound, video, voice, watermark, bench, toy):
     app.add_typer(family.app, name=family.__name__.rpartition(".")[2])
 
-# What a full disk, a read-only folder, a used-up quota or a file in a folder's place look like: the user's to solve,
-# not a fault of the program.
-PLACE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
+# What a full disk, a read-only folder, a used-up quota, a file in a folder's place or a folder that cannot be made look
+# like: the user's to solve, not a fault of the program.
+PLACE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+PLACE_ERRORS += (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT)
 
 
 def main() -> None:

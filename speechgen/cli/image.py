@@ -156,14 +156,14 @@ def clip(
 @app.command()
 def invert(
     model: Annotated[str, typer.Argument(help="Name or folder of a generator of images.")],
-    pictures: Annotated[list[Path], typer.Argument(help="Three to five pictures of one thing.")],
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures of one thing: one or more, usually three to five.")],
     name: Annotated[str, typer.Option(help="The new label, or the new word of captions, for that thing.")],
     out: Annotated[Path, typer.Option(help="Folder of the model that knows it.")],
     steps: Annotated[int, typer.Option(min=1, help="Steps of training.")] = 300,
-    learning_rate: Annotated[float, typer.Option("--learning_rate", help="Of the new vector.")] = 0.02,
+    learning_rate: Annotated[float, typer.Option("--learning_rate", min=1e-6, max=1, help="Of the new vector.")] = 0.02,
     seed: Seed = 0,
 ) -> None:
-    """Teach a generator a new word from a few pictures (textual inversion); nothing else in it changes.
+    """Teach a generator a new word from a few pictures of its size (textual inversion); nothing else changes.
 
     Example: speechgen image invert exp/image a.png b.png c.png --name mine --out exp/mine
     """
@@ -183,7 +183,7 @@ def invert(
     if out.exists():
         raise UserError(f"{out}: exists; name a new folder")
     size = network.config.tokenizer
-    images = read_pictures(pictures, size.side, size.channels)
+    images = read_pictures(pictures, size.side, size.channels, resize=False)
     generator, losses = torch.Generator().manual_seed(seed), []
     with progress_bar("invert", steps) as advance:
 
@@ -195,6 +195,7 @@ def invert(
     note = f"{name!r} was learned from {len(pictures)} pictures in {steps} steps by textual inversion."
     card = Card(out.name, learned.config, count_parameters(learned), stored_bytes(learned, False), out, note=note)
     save_model(out, learned.config, learned, card.to_markdown())
-    some = min(20, len(losses))
+    some = max(1, min(20, steps // 2))
     first, last = (sum(part) / some for part in (losses[:some], losses[-some:]))
-    typer.echo(f"{out}: knows {name!r}; loss {first:.3f} in the first {some} steps, {last:.3f} in the last")
+    fell = f"loss {first:.3f} in the first {some} steps, {last:.3f} in the last" if steps > 1 else f"loss {first:.3f}"
+    typer.echo(f"{out}: knows {name!r}; {fell}")

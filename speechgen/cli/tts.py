@@ -60,8 +60,10 @@ def generate(
     from speechgen.evaluation.recordings import find_recordings
     from speechgen.evaluation.tts import MANY_SPEAKERS, Choice, speak_all
     from speechgen.models.speak import Drawing
-    from speechgen.serving.synthesiser import Synthesiser
+    from speechgen.serving.synthesiser import Synthesiser, check_drawing
 
+    drawing = Drawing(steps, guidance, temperature)
+    check_drawing(drawing)
     if not (data_dir / "wav.scp").exists():
         raise UserError(f"{data_dir}: is no Kaldi data directory (wav.scp, text, utt2spk), and sentences are needed")
     recordings = find_recordings(data_dir)
@@ -76,7 +78,6 @@ def generate(
         "sentences": f"all, but {per_speaker} of each speaker in corpora of more than {MANY_SPEAKERS} speakers"
         + (f"; then {limit} of them" if limit else ""),
     }
-    drawing = Drawing(steps, guidance, temperature)
     with progress_bar("say", len(chosen)) as advance:
         spoken = speak_all(synthesiser, recordings, chosen, out, drawing, seed, facts, advance)
     failed = {name: spoken.lines[name]["failed"] for name in chosen if "failed" in spoken.lines[name]}

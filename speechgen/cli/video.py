@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from speechgen.cli.image import Guidance, OrderSteps, Seed, Solver, Steps, Temperature
+from speechgen.cli.image import Guidance, OrderSteps, Solver, Steps, Temperature
 
 app = typer.Typer(no_args_is_help=True, help="Make clips of labels, in any order and with any head; measure them.")
 
 Model = Annotated[str, typer.Argument(help="Name or folder of a generator of clips.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same clips.")]
 
 
 @app.command()

@@ -37,15 +37,15 @@ class Images:
             np.savez_compressed(place / self.FILE, pixels=self.pixels, **labels, source=self.source)
 
     @classmethod
-    def read(cls, folder: Path) -> "Images":
-        """Raises UserError for a folder that holds no such file, or a damaged one."""
+    def read(cls, folder: Path, verb: str = "") -> "Images":
+        """Raises UserError for a folder that holds no such file, naming the ``verb`` that does, or a damaged one."""
         path = folder / cls.FILE
         try:
             with np.load(path, allow_pickle=False) as file:
                 pixels, labels = file["pixels"], file["labels"].astype(np.int64)
                 names, source = [str(name) for name in file["names"]], str(file["source"])
         except FileNotFoundError:
-            raise UserError(f"{path}: no such file; write it with '{cls.PREPARE}'") from None
+            raise UserError(f"{path}: no such file; write it with '{verb or cls.PREPARE}'") from None
         except Exception:  # zipfile and numpy raise many kinds for a damaged file
             raise UserError(f"{path}: is no readable set of images; prepare or dump it again") from None
         axes = cls.AXES.count(",") + 2

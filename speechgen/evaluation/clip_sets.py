@@ -61,7 +61,8 @@ def generate_set(model: str, each: int, out: Path, drawing: Drawing, seed: int, 
 
 def score_set(folder: Path, test: Path, train: Path, classifier: str, model: str, results: Path | None) -> dict:
     """Judge generated clips beside the test set, what the tokenizer leaves of it, and noise; returns the report."""
-    made, real, training = Clips.read(folder / "made"), Clips.read(test), Clips.read(train)
+    made = Clips.read(folder / "made", "speechgen video generate-set")
+    real, training = Clips.read(test), Clips.read(train)
     notes, network = read_json(folder / "generate.json"), load_grid_generator(model, "video")
     judge = load_judge(classifier, VideoClassifier, made.names)
     sizes = judge.config

@@ -16,7 +16,7 @@ from speechgen.errors import UserError, nearest
 from speechgen.evaluation.coding import model_name
 from speechgen.evaluation.distances import frechet_distance
 from speechgen.evaluation.facts import model_facts
-from speechgen.evaluation.judged import features_of, judged_table, recognised, through_tokenizer
+from speechgen.evaluation.judged import as_grid_generator, features_of, judged_table, recognised, through_tokenizer
 from speechgen.evaluation.logs import read_json, write_json, write_text
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.results import page, short_path
@@ -56,7 +56,8 @@ class Painter:
         generator: torch.Generator,
         on_images: Callable[[], None] = lambda: None,
     ) -> Tensor:
-        """Images (N, C, side, side) in [-1, 1]; raises UserError for an unknown name."""
+        """Images (N, C, side, side) in [-1, 1]; raises UserError for a name or a drawing that cannot be."""
+        drawing.check(self.network)
         labels, made, small = self.network.label_ids(names), [], None
         for rows in torch.arange(len(names)).split(AT_ONCE):
             if self.small is not None:
@@ -68,18 +69,20 @@ class Painter:
 
 
 def load_generator(model: str | Path) -> Generator | OneShot:
-    """A generator by name or folder; raises UserError for a model of another kind."""
+    """A generator of images by name or folder; raises UserError for a model of another kind."""
     loaded = load(model)
-    if not isinstance(loaded, Generator | OneShot):
-        raise UserError(f"{model}: is no generator of images; a run of kind: image or its packed folder is")
-    return loaded
+    return loaded if isinstance(loaded, OneShot) else as_grid_generator(loaded, model, "image")
 
 
-def read_pictures(paths: list[Path], side: int, channels: int) -> Tensor:
-    """Picture files as (N, channels, side, side) in [-1, 1]; raises UserError for one that cannot be read."""
+def read_pictures(paths: list[Path], side: int, channels: int, resize: bool = True) -> Tensor:
+    """Picture files as (N, channels, side, side) in [-1, 1]; raises UserError for one that cannot be read and, unless
+    they may be resized, for one of another size."""
     parts = []
     for path in paths:
         pixels = read_picture(path)
+        height, width = pixels.shape[:2]
+        if not resize and (width, height) != (side, side):
+            raise UserError(f"{path}: has {width} x {height} pixels; bring it to the model's {side} x {side}")
         one = Images(pixels[None], np.zeros(1, np.int64), [path.name], "")
         parts.append(as_tensor(one.resized(side, channels)))
     return torch.cat(parts)
@@ -131,10 +134,9 @@ def generate_set(
 
 def score_set(folder: Path, test: Path, classifier: str, model: str) -> dict:
     """Score generated images beside the test set, what its tokenizer leaves of that, and noise; writes report.json."""
-    judge = load_judge(classifier)
-    made, (first, real) = Images.read(folder / "made"), read_halves(test)
+    network, judge = load_generator(model), load_judge(classifier)
+    made, (first, real) = Images.read(folder / "made", "speechgen image generate-set"), read_halves(test)
     notes = read_json(folder / "generate.json")
-    network = load_generator(model)
     if made.pixels.shape[1:] != real.pixels.shape[1:]:
         raise UserError(f"{test}: images of another size than the generated ones; dump them at the model's size")
     if real.names != made.names:

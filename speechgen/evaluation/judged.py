@@ -4,7 +4,7 @@ Frechet distance of its features (Heusel et al. 2017; of sounds Kilgour et al. 2
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from speechgen.errors import UserError
 from speechgen.evaluation.coding import model_name
@@ -24,8 +24,12 @@ RECOGNISED, FRECHET = "recognised, %", "Frechet distance"
 
 
 def load_grid_generator(model: str | Path, kind: str) -> Generator:
-    """A generator of sounds or clips by name or folder; raises UserError for a model of another kind."""
-    loaded = load(model)
+    """A generator of images, sounds or clips by name or folder; raises UserError for a model of another kind."""
+    return as_grid_generator(load(model), model, kind)
+
+
+def as_grid_generator(loaded: nn.Module, model: str | Path, kind: str) -> Generator:
+    """What was loaded from ``model``, if it generates ``kind`` unit by unit; raises UserError for anything else."""
     if not isinstance(loaded, Generator) or loaded.config.kind != kind:
         raise UserError(f"{model}: is no generator of {kind}s; a run of kind: {kind} or its packed folder is")
     return loaded

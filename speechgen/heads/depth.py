@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from speechgen.config import Config
 from speechgen.heads.sampling import Generators, code_loss, draw, guide
 from speechgen.nn.cache import TransformerState
-from speechgen.nn.transformer import Transformer, TransformerConfig
+from speechgen.nn.transformer import Transformer, TransformerConfig, check_heads
 
 
 class DepthHeadConfig(Config):
@@ -25,7 +25,7 @@ class DepthHeadConfig(Config):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        self.transformer()
+        check_heads(self.width, self.heads)
         return self
 
     def transformer(self) -> TransformerConfig:

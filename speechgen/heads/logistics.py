@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speechgen.config import Config
-from speechgen.heads.sampling import guide
+from speechgen.heads.sampling import draw, guide
 
 
 class LogisticsHeadConfig(Config):
@@ -80,10 +80,16 @@ class LogisticsHead(nn.Module):
         guidance: float = 1.0,
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
+        allowed: range | None = None,
     ) -> Tensor:
-        """Draw codes (N, K) for z (N, C); with z_null, guidance acts on the parameters."""
+        """Draw codes (N, K) for z (N, C); with z_null, guidance acts on the parameters.
+
+        ``allowed`` limits the draw to a range of codes, as the flat order needs.
+        """
         guided = z_null is not None and guidance != 1.0
         logits = guide(self.logits(torch.cat([z, z_null])), guidance) if guided else self.logits(z)
+        if allowed is not None:
+            return self._draw_within(logits, allowed, temperature, generator)
         uniforms = torch.rand(logits.shape[:-1], generator=generator, device=z.device, dtype=torch.float64)
         return self.draw_at(logits, uniforms, temperature)
 
@@ -115,6 +121,19 @@ class LogisticsHead(nn.Module):
     def log_probability(self, z: Tensor, codes: Tensor) -> Tensor:
         """How sure the head is of codes (N, K) given z (N, C): (N, K), each at most 0."""
         return self.log_probability_of(self.logits(z), codes)
+
+    def _draw_within(
+        self, logits: Tensor, allowed: range, temperature: float, generator: torch.Generator | None
+    ) -> Tensor:
+        """Codes (N, K) of a range from parameters (N, K, 3 * mixtures), as ``draw_at`` with what lies outside left out;
+        at temperature 0 the nearest that is allowed."""
+        if temperature == 0:
+            uniforms = torch.zeros(logits.shape[:-1], device=logits.device)
+            return self.draw_at(logits, uniforms, temperature).clamp(allowed.start, allowed.stop - 1)
+        codes = torch.arange(allowed.start, allowed.stop, device=logits.device)
+        weights, means, log_scales = self._parts(logits)
+        changed = torch.cat([weights / temperature, means, log_scales + math.log(temperature)], dim=-1)
+        return draw(self.log_probability_of(changed.unsqueeze(-2), codes), generator=generator) + allowed.start
 
     def _parts(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         weights, means, log_scales = logits.float().chunk(3, dim=-1)

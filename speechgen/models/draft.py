@@ -62,8 +62,8 @@ def draw_images_with_draft(
     """
     check_draft(model, draft)
     drawing.check(model)
-    for one in (model, draft):
-        one.hint(None)  # refuses those that enlarge small pictures
+    if model.small is not None or draft.small is not None:
+        raise UserError("a draft is for models that draw from labels alone, not from small pictures; leave out --draft")
     units, tally = [], Tally()
     guided = drawing.guidance != 1.0
     for label in labels.split(1):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf, isfinite
 
 import torch
 from torch import Tensor
@@ -30,14 +31,18 @@ class Drawing:
     order_steps: int | None = None
 
     def check(self, model: Generator | OneShot) -> None:
-        """Raises UserError for what this model cannot do."""
+        """Raises UserError for values out of range, and for what this model cannot do."""
+        for name, steps in (("steps", self.steps), ("order_steps", self.order_steps)):
+            if steps is not None and steps < 1:
+                raise UserError(f"{name} must be at least 1, not {steps}")
+        if not isfinite(self.guidance):
+            raise UserError(f"guidance must be a finite number, not {self.guidance}; 1 is as learned")
+        if not 0 <= self.temperature < inf:
+            raise UserError(f"temperature must be a finite number of at least 0, not {self.temperature}")
         if isinstance(model, OneShot):
             if self.steps or self.solver or self.order_steps or self.guidance != 1.0:
                 raise UserError(f"{model.config.kind} makes an image in one pass: it has no steps, solver or guidance")
             return
-        for name, steps in (("steps", self.steps), ("order_steps", self.order_steps)):
-            if steps is not None and steps < 1:
-                raise UserError(f"{name} must be at least 1, not {steps}")
         kind = model.config.head.kind
         if (self.steps or self.solver) and kind not in STEPPED:
             raise UserError(f"head: {kind} draws in one pass; steps and solver are for flow and diffusion")

@@ -4,14 +4,14 @@ The discriminator, which training adds, is the codec's opponent in two dimension
 """
 
 from math import prod
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from speechgen.models.one_shot import OneShot, OneShotConfig
-from speechgen.nn.grid import GridDecoder
+from speechgen.nn.grid import GridDecoder, check_strides
 
 
 class ImageGANConfig(OneShotConfig):
@@ -21,6 +21,11 @@ class ImageGANConfig(OneShotConfig):
     strides: tuple[Annotated[int, Field(ge=1)], ...] = (2, 2)
     blocks: int = Field(1, ge=0)
     noise: int = Field(32, gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_strides(self.side, self.strides)
+        return self
 
 
 class ImageGAN(OneShot):

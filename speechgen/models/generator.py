@@ -42,7 +42,7 @@ class Generator(GridUnits):
         self.nothing = len(config.labels)  # stands where nothing is told
         self.label = _teller(config)
         one_grid = config.order.kind != "next_scale"
-        self.small = SmallPictures(self.tokenizer, config.width, one_grid) if config.small else None
+        self.small = SmallPictures(self.tokenizer, config.small, config.width, one_grid) if config.small else None
         sides = self.tokenizer.sides
         self.backbone = build_backbone(config.backbone, config.order.kind, config.transformer(), sides)
         sizes = {"unit_width": self.unit_width, "codebooks": per_step, "codebook_size": size}
@@ -101,10 +101,9 @@ class Generator(GridUnits):
         """
         if (small is None) != (self.small is None):
             if small is None:
-                raise UserError(
-                    f"the model enlarges pictures of {self.config.small} pixels; name the one that draws them"
-                )
-            raise UserError("the model needs no small pictures; leave out the model that draws them")
+                wanted = f"the model enlarges pictures of {self.config.small} pixels"
+                raise UserError(f"{wanted}; name the model that draws them with --small")
+            raise UserError("the model needs no small pictures; leave out --small")
         return None if small is None else self.small(small)
 
     def embed(self, inputs: Tensor, blank: Tensor, first: int = 0, hint: Tensor | None = None) -> Tensor:

@@ -1,13 +1,13 @@
 """How a generator is written down: its triple, its backbone, and what it is told."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from speechgen.config import Config
 from speechgen.heads.base import HeadConfig
 from speechgen.heads.categorical import CategoricalHeadConfig
-from speechgen.nn.transformer import TransformerConfig
+from speechgen.nn.transformer import TransformerConfig, check_heads
 from speechgen.orders.base import FROM_THE_LEFT, OrderConfig
 from speechgen.orders.raster import RasterConfig
 from speechgen.tokenizers.grids import GridTokenizerConfig
@@ -34,6 +34,11 @@ class GeneratorConfig(Config):
     captions: bool = False
     guidance: bool = True
     small: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_heads(self.width, self.heads)
+        return self
 
     def transformer(self) -> TransformerConfig:
         sizes = {"width": self.width, "layers": self.layers, "heads": self.heads, "dropout": self.dropout}

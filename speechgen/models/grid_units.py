@@ -87,12 +87,18 @@ class GridUnits(nn.Module):
 class SmallPictures(nn.Module):
     """Shows each place of a grid what lies there in a small picture, enlarged (Imagen, Saharia et al. 2022)."""
 
-    def __init__(self, tokenizer: Pixels | ImageCodec, width: int, one_grid: bool) -> None:
-        """Raises UserError for units that have no place in a picture."""
+    def __init__(self, tokenizer: Pixels | ImageCodec, small: int, width: int, one_grid: bool) -> None:
+        """Raises UserError for units that have no place in a picture, and for ``small`` pictures of a side that does
+        not become the large one."""
         super().__init__()
         self.side, self.sides = tokenizer.config.side, tokenizer.sides
         if len(self.sides) != 2 or not one_grid:
             raise UserError("small: a small picture is added place by place; use units on one grid of two dimensions")
+        if small >= self.side or self.side % small:
+            raise UserError(
+                f"small: pictures of {small} pixels cannot be enlarged to {self.side}; "
+                f"use a part of {self.side} that divides it, such as {self.side // 2}"
+            )
         self.embed = nn.Linear(tokenizer.config.channels * (self.side // self.sides[0]) ** 2, width)
 
     def forward(self, small: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ from torch import Tensor
 from speechgen.errors import UserError, nearest
 from speechgen.text.words import words_of
 
+FEW = 20  # labels that are all named where one is wrong; of more, the nearest
+
 
 def label_ids(names: list[str], labels: list[str], captions: bool) -> Tensor:
     """Labels to (B,), or captions to (B, W) numbers of words, ``len(labels)`` behind the last word of shorter ones.
@@ -18,7 +20,9 @@ def label_ids(names: list[str], labels: list[str], captions: bool) -> Tensor:
         for word in words:
             if word not in known:
                 what = f"caption {name!r}: the word" if captions else "label"
-                raise UserError(f"{what} {word!r} is not known{nearest(word, known)}")
+                few = not captions and len(labels) <= FEW
+                hint = f"; known: {', '.join(labels)}" if few else nearest(word, known)
+                raise UserError(f"{what} {word!r} is not known{hint}")
         if not words:
             raise UserError(f"caption {name!r} has no words{nearest(name, known)}")
     if not captions:

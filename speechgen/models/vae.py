@@ -1,14 +1,14 @@
 """A variational autoencoder as a generator (Kingma and Welling 2014): one vector stands for the whole image."""
 
 from math import prod
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from speechgen.models.one_shot import OneShot, OneShotConfig
-from speechgen.nn.grid import GridDecoder, GridEncoder
+from speechgen.nn.grid import GridDecoder, GridEncoder, check_strides
 from speechgen.tokenizers.vae import VAEConfig, VariationalBottleneck
 
 
@@ -21,6 +21,11 @@ class ImageVAEConfig(OneShotConfig):
     blocks: int = Field(1, ge=0)
     latent: int = Field(16, gt=0)
     deviation: float = Field(0.3, gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_strides(self.side, self.strides)
+        return self
 
 
 class ImageVAE(OneShot):

@@ -1,6 +1,7 @@
 """Encoders and decoders over grids of one, two or three dimensions: ConvNeXt blocks between strided convolutions."""
 
 from collections.abc import Sequence
+from math import prod
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,12 @@ from speechgen.nn.convolution import CONVOLUTIONS, TRANSPOSED
 
 KERNEL = 3  # of the blocks: grids are small
 Strides = Sequence[int | tuple[int, ...]]  # one for all dimensions, or one for each
+
+
+def check_strides(side: int, strides: Sequence[int]) -> None:
+    """Raises ValueError where a grid of so many pixels cannot be divided by all strides and come back whole."""
+    if side % prod(strides):
+        raise ValueError(f"strides {tuple(strides)} do not divide the side of {side} pixels")
 
 
 class GridEncoder(nn.Module):

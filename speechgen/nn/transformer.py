@@ -24,6 +24,12 @@ Attention = Callable[[Tensor], Tensor]
 MLPS = {"swiglu": SwiGLU, "gelu": GELU}
 
 
+def check_heads(width: int, heads: int) -> None:
+    """Raises ValueError for a width that does not divide by heads into an even size, which rotary positions want."""
+    if width % (2 * heads):
+        raise ValueError(f"width {width} does not divide into {heads} heads of even size")
+
+
 class TransformerConfig(Config):
     """Shape of a ``Transformer``; ``width`` must divide by ``heads`` into an even size."""
 
@@ -41,8 +47,7 @@ class TransformerConfig(Config):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.width % (2 * self.heads):
-            raise ValueError(f"width {self.width} does not divide into {self.heads} heads of even size")
+        check_heads(self.width, self.heads)
         if (self.condition == "none") != (self.condition_width is None):
             raise ValueError("condition and condition_width belong together: give both or neither")
         return self

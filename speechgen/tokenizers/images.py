@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from speechgen.config import Config
-from speechgen.nn.grid import GridDecoder, GridEncoder, over_sequence
+from speechgen.nn.grid import GridDecoder, GridEncoder, check_strides, over_sequence
 from speechgen.nn.latent_tokens import TokenDecoder, TokenEncoder
 from speechgen.tokenizers.base import Tokens
 from speechgen.tokenizers.bottleneck import Quantized
@@ -41,8 +41,7 @@ class ImageCodecConfig(Config):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.side % prod(self.strides):
-            raise ValueError(f"strides {self.strides} do not divide the side of {self.side} pixels")
+        check_strides(self.side, self.strides)
         if self.bottleneck.kind == "scales" and self.bottleneck.scales[-1] != self.side // prod(self.strides):
             raise ValueError(f"scales end at {self.bottleneck.scales[-1]}, the grid's side is not that")
         if self.tokens and (self.width % 16 or not self.blocks or self.bottleneck.kind == "scales"):

@@ -1,7 +1,7 @@
 """From a config file to a training run: each kind of experiment names its model, its task, its data and its steps."""
 
 import os
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -117,11 +117,13 @@ def read_experiment(path: Path, overrides: list[str]) -> Config:
 def run_experiment(config: Config, exp: Path, device: str | None = None, until: int | None = None) -> None:
     """Train to the end, going on from the newest checkpoint in ``exp``, which afterwards holds the config used.
 
-    Raises UserError when another run works in ``exp``.
+    Raises UserError when another run works in ``exp``, and makes no folder for what it refuses.
     """
-    exp.mkdir(parents=True, exist_ok=True)
     is_first_rank = os.environ.get("RANK", "0") == "0"
-    with hold(exp / "config.yaml") if is_first_rank else nullcontext():
+    with ExitStack() as held:
+        was_there = exp.exists()
+        if was_there and is_first_rank:
+            held.enter_context(hold(exp / "config.yaml"))
         keep_memory()
         seed_everything(config.training.seed)
         _check_head(config)
@@ -129,6 +131,9 @@ def run_experiment(config: Config, exp: Path, device: str | None = None, until: 
         builders |= dict.fromkeys(VIDEO_EXPERIMENTS, build_videos) | dict.fromkeys(SOUND_EXPERIMENTS, build_sounds)
         build = builders.get(config.kind, build_images)
         config, task, examples = build(config)
+        exp.mkdir(parents=True, exist_ok=True)  # only now, so that what is refused leaves nothing behind
+        if is_first_rank and not was_there:
+            held.enter_context(hold(exp / "config.yaml"))
         if is_first_rank:
             save_config(config, exp / "config.yaml")
         about = {"kind": config.kind}

@@ -138,10 +138,18 @@ def _with_data(
     train_set, dev = Images.read(config.data.train), Images.read(config.data.dev)
     config = config.model_copy(update={"model": config.model.model_copy(update=_from_data(config, train_set, codec))})
     sizes = config.model.tokenizer if config.kind == "image" else config.model
-    if train_set.pixels.shape[1:] != (sizes.side, sizes.side, sizes.channels):
-        found, wanted = "x".join(map(str, train_set.pixels.shape[1:])), f"{sizes.side}x{sizes.side}x{sizes.channels}"
-        raise UserError(f"{config.data.train}: images of {found}, but the model has {wanted}; dump them at its size")
+    check_sizes({config.data.train: train_set, config.data.dev: dev}, (sizes.side, sizes.side, sizes.channels))
     return config, train_set, dev
+
+
+def check_sizes(sets: dict[Path, Images], wanted: tuple[int, ...]) -> None:
+    """Raises UserError for a folder whose images, or clips, are of another size, as in side, side, channels."""
+    for place, images in sets.items():
+        if images.pixels.shape[1:] != wanted:
+            found, size = ("x".join(map(str, sides)) for sides in (images.pixels.shape[1:], wanted))
+            raise UserError(
+                f"{place}: {Path(images.FILE).stem} of {found}, but the model has {size}; dump them at its size"
+            )
 
 
 def _from_data(config: ImageDataExperiment, images: Images, codec: ImageCodec | None) -> dict:

@@ -75,10 +75,14 @@ def sound_generator(config: SoundExperiment) -> tuple[SoundExperiment, Generator
     for data, place in ((train_set, config.data.train), (dev, config.data.dev)):
         if data.codec != unit_fingerprint(codec):
             raise UserError(f"{place}: made by another codec than {config.tokenizer.name}; dump the sounds again")
+    frames, found = train_set.latents.shape[1], dev.latents.shape[1]
+    if found != frames:
+        lengths = f"sounds of {found} frames, but those of training have {frames}"
+        raise UserError(f"{config.data.dev}: {lengths}; dump both with the same --seconds")
     if not isinstance(config.model.tokenizer, SoundsConfig):
         raise UserError("model.tokenizer: sounds are made of a codec's units; use tokenizer: {kind: sounds}")
     said = config.model.tokenizer.model_dump(exclude_unset=True)
-    sizes = {**said, "kind": "sounds", "codec": codec.config, "frames": train_set.latents.shape[1]}
+    sizes = {**said, "kind": "sounds", "codec": codec.config, "frames": frames}
     changes = {"kind": "sound", "labels": train_set.names, "guidance": config.task.unknown > 0}
     changes["tokenizer"] = make_config(SoundsConfig, sizes, "model.tokenizer")
     config = config.model_copy(update={"model": config.model.model_copy(update=changes)})
@@ -90,8 +94,9 @@ def sound_generator(config: SoundExperiment) -> tuple[SoundExperiment, Generator
 def _classifier(config: SoundClassifierExperiment) -> tuple[SoundClassifierExperiment, Task, list[Example]]:
     parts = [read_shards(dump) for dump in (config.data.train, config.data.dev)]
     rate = config.model.sample_rate
-    if parts[0][0].sample_rate != rate:
-        raise UserError(f"{config.data.train}: is not at the model's {rate} Hz; dump again with --sample_rate {rate}")
+    for dump, examples in zip((config.data.train, config.data.dev), parts, strict=True):
+        if any(example.sample_rate != rate for example in examples):
+            raise UserError(f"{dump}: is not at the model's {rate} Hz; dump again with --sample_rate {rate}")
     labels = [sound_labels(examples, config.task.label) for examples in parts]
     names = sorted(set(labels[0]))
     config = config.model_copy(update={"model": config.model.model_copy(update={"labels": names})})

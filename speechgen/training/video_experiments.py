@@ -11,6 +11,7 @@ from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.models.load import load
 from speechgen.tokenizers.videos import VideoCodec, VideoCodecConfig
 from speechgen.training.image_codec import ImageCodecTask, ImageCodecTraining
+from speechgen.training.image_experiments import check_sizes
 from speechgen.training.images import ClassifierTraining, GeneratorTraining, ImageTask
 from speechgen.training.loop import Task, TrainConfig
 
@@ -90,10 +91,8 @@ def build_videos(config: Config) -> tuple[Config, Task, Clips]:
         changes["tokenizer"] = codec.config
     config = config.model_copy(update={"model": config.model.model_copy(update=changes)})
     sizes = config.model.tokenizer if config.kind == "video" else config.model
-    found, wanted = train_set.pixels.shape[1:], (getattr(sizes, "frames", 0), sizes.side, sizes.side, sizes.channels)
-    if found != wanted:
-        found, wanted = ("x".join(map(str, size)) for size in (found, wanted))
-        raise UserError(f"{config.data.train}: clips of {found}, but the model has {wanted}; dump them at its size")
+    wanted = (getattr(sizes, "frames", 0), sizes.side, sizes.side, sizes.channels)
+    check_sizes({config.data.train: train_set, config.data.dev: dev}, wanted)
     if config.kind == "video-codec" and (config.task.adversarial.adversarial or config.task.perceptual.weight):
         raise UserError("task: adversarial and perceptual losses look at images; leave them out for a codec of clips")
     build, task = PARTS[config.kind]

@@ -100,6 +100,8 @@ def test_from_images_to_scores(run, place, tmp_path) -> None:
     assert [row["n"] for row in report["judged"]] == [30, 30, 20, 30]
     assert all(0 <= row["accuracy"] <= 1 and row["frechet"] >= 0 for row in report["judged"])
     results = (tmp_path / "RESULTS.md").read_text()
+    status, _, error = run("image", "score", tmp_path, *scoring)
+    assert status == 2 and "write it with 'speechgen image generate-set'" in error, error
     assert said.strip() in results and "masked" in results and "digits, 60 images of 10 labels" in results
     assert run("pack", exp, "--out", tmp_path / "packed")[0] == 0
     # A packed model holds its tokenizer, and draws the same.
@@ -128,9 +130,13 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
     (tmp_path / "broken/images.npz").write_bytes(b"PK not a file")
     out = ("-o", tmp_path / "out.png")
     for words, line in [
-        (("image", "generate", exp, "--label", "13", *out), "label '13' is not known"),
+        (
+            ("image", "generate", exp, "--label", "13", *out),
+            "label '13' is not known; known: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+        ),
         (("image", "generate", exp, "--steps", 3, *out), "draws in one pass"),
         (("image", "generate", exp, "--order_steps", 0, *out), "at least 1"),
+        (("image", "generate", exp, "--guidance", "nan", *out), "guidance must be a finite number, not nan"),
         (("image", "generate", place / "exp/tokenizer/vq", *out), "is no generator of images"),
         (("image", "generate", exp, "-o", tmp_path / "out.txt"), "name a .png"),
         (("image", "prepare", "mnits", "--out", tmp_path / "out"), "did you mean 'mnist'"),
@@ -143,13 +149,36 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
             "dump them at its size",
         ),
         (
+            (
+                *("train", RECIPE / "conf/ddpm.yaml", "--exp", tmp_path / "out", *sets(place, "layers", 1)),
+                f"--set=data.dev={place / 'dump/small/dev'}",
+            ),
+            "small/dev: images of 4x4x1, but the model has 8x8x1; dump them at its size",
+        ),
+        (
+            ("train", RECIPE / "conf/image.yaml", "--exp", tmp_path / "out", *sets(place, "heads", 5)),
+            "width 16 does not divide into 5 heads",
+        ),
+        (
+            ("train", RECIPE / "conf/vae.yaml", "--exp", tmp_path / "out", *sets(place, "strides", "[3]")),
+            "model: strides (3,) do not divide the side of 8 pixels",
+        ),
+        (
+            ("train", RECIPE / "conf/gan.yaml", "--exp", tmp_path / "out", *sets(place, "strides", "[3]")),
+            "model: strides (3,) do not divide the side of 8 pixels",
+        ),
+        (
+            ("image", "invert", exp, "a.png", "--name", "a", "--out", tmp_path / "out", "--learning_rate", -1),
+            "Invalid value for '--learning_rate'",
+        ),
+        (
             ("train", RECIPE / "conf/image.yaml", "--exp", tmp_path / "out", *sets(place, "tokenizer", CODES)),
             "draws continuous units, but the units are codes",
         ),
     ]:
         status, _, error = run(*words)
         assert status == 2 and line in error and error.count("\n") == 1, (words, error)
-    assert not (tmp_path / "out.png").exists() and not (tmp_path / "out.txt").exists()
+    assert not list(tmp_path.glob("out*"))
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +202,8 @@ def emoji(tmp_path_factory) -> Path:
 
 
 def test_from_captions_to_scores_and_a_new_word(run, emoji, tmp_path) -> None:
+    from PIL import Image
+
     recipe, data = ROOT / "egs/fxemoji/image", tmp_path / "data"
     assert run("image", "prepare", "fxemoji", "--corpus", emoji, "--out", data)[0] == 0
     splits = {split: Images.read(data / split) for split in ("train", "dev", "test")}
@@ -218,7 +249,16 @@ def test_from_captions_to_scores_and_a_new_word(run, emoji, tmp_path) -> None:
     assert status == 0 and len(said.splitlines()) == 6 and "red heart" in said, error
     learned = ("--name", "mine", "--out", tmp_path / "mine")
     status, said, error = run("image", "invert", tmp_path / "ddpm", *pictures, *learned, "--steps", 5)
-    assert status == 0 and "knows 'mine'" in said, error
+    assert status == 0 and "knows 'mine'" in said and "in the first 2 steps" in said, error
+    once = ("--name", "mine", "--out", tmp_path / "once", "--steps", 1)
+    status, said, error = run("image", "invert", tmp_path / "ddpm", pictures[0], *once)
+    assert status == 0 and "in the last" not in said and "loss" in said, error
+    Image.new("RGB", (20, 30)).save(tmp_path / "tall.png")
+    status, _, error = run(
+        "image", "invert", tmp_path / "ddpm", tmp_path / "tall.png", "--name", "tall", "--out", tmp_path / "no"
+    )
+    assert status == 2 and "tall.png: has 20 x 30 pixels; bring it to the model's 8 x 8" in error
+    assert error.count("\n") == 1 and not (tmp_path / "no").exists()
     assert run("image", "generate", tmp_path / "mine", "--caption", "red mine", *drawn)[0] == 0
     status, _, error = run("image", "invert", tmp_path / "ddpm", *pictures, "--name", "cat", "--out", tmp_path / "no")
     assert status == 2 and "choose a new word" in error and not (tmp_path / "no").exists()

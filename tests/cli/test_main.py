@@ -55,6 +55,16 @@ def test_every_verb_has_help_with_an_example(
     assert f"Example: speechgen {' '.join(words)}" in shown
 
 
+@pytest.mark.parametrize(("family", "made"), [("image", "images"), ("sound", "sounds"), ("video", "clips")])
+def test_a_seed_is_said_to_give_what_the_verb_makes(
+    family: str, made: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for verb in ("generate", "generate-set"):
+        monkeypatch.setenv("COLUMNS", "200")
+        assert call_here(monkeypatch, family, verb, "--help") == 0
+        assert f"The same seed gives the same {made}." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("words", verbs(), ids=" ".join)
 def test_options_are_spelled_with_underscores(words: list[str]) -> None:
     command = typer.main.get_command(speechgen.cli.app)
@@ -115,6 +125,11 @@ def test_no_verb_shows_the_verbs() -> None:
         (UserError("a.wav: is silent;\nrecord it again"), 2, "speechgen: error: a.wav: is silent; record it again\n"),
         (OSError(28, "No space left on device", "out.wav"), 2, "speechgen: error: out.wav: No space left on device\n"),
         (PermissionError(13, "Permission denied", "exp"), 2, "speechgen: error: exp: Permission denied\n"),
+        (
+            FileNotFoundError(2, "No such file or directory", "/proc/x"),
+            2,
+            "speechgen: error: /proc/x: No such file or directory\n",
+        ),
         (KeyboardInterrupt(), 130, ""),
     ],
 )

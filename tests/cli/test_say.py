@@ -261,6 +261,7 @@ def test_faults_of_the_prompt_are_warnings(shell: Shell, tts: Path, prompt_file:
         (["Dog.", "-o", "a.doc"], "a.doc: cannot write .doc"),
         (["Dog.", "-o", "nowhere/a.wav"], "the folder nowhere does not exist"),
         (["Dog.", "--steps", "0", "-o", "a.wav"], "steps = 0"),
+        (["Dog.", "--guidance", "nan", "-o", "a.wav"], "guidance = nan: give 0 to 10"),
         (["Dog.", "--temperature", "nan", "-o", "a.wav"], "temperature = nan"),
         (["Dog.", "--takes", "0", "-o", "a.wav"], "--takes"),
         (["Dog."], "--out"),
@@ -277,6 +278,13 @@ def test_mistakes_are_one_line(
     _, err = shell("say", *words, "--model", tts, status=2)
     assert err.startswith("speechgen: error: ") and err.count("\n") == 1 and hint in err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_test_set_is_not_begun_with_a_drawing_that_cannot_be(
+    shell: Shell, tts: Path, spoken_dir: Path, tmp_path: Path
+) -> None:
+    _, err = shell("tts", "generate", tts, spoken_dir, "--out", tmp_path / "made", "--guidance", "inf", status=2)
+    assert "guidance = inf: give 0 to 10" in err and not (tmp_path / "made").exists()
 
 
 def test_a_model_that_is_no_voice_is_one_line(shell: Shell, tiny_models: Path, tmp_path: Path) -> None:

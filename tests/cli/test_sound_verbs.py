@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from speechgen.audio.files import read_audio
+from speechgen.data.kaldi import DataDir
+from speechgen.data.shards import write_shards
 from speechgen.data.sound_units import SoundUnits
 from speechgen.models.systems import SYSTEMS
 
@@ -99,10 +101,14 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tiny_models, tmp_path)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/sounds.npz").write_bytes(b"PK not a file")
     data = [f"--set={one}" for one in changes(place, "dump/units")]
+    units = SoundUnits.read(place / "dump/units/dev")
+    shorter = units.latents[:, :12], np.minimum(units.frames, 12), units.labels, units.names
+    SoundUnits(*shorter, units.codec, units.source).write(tmp_path / "shorter")
     for words, line in [
-        (("sound", "generate", flow, "--label", "sevn", *out), "did you mean 'seven'"),
+        (("sound", "generate", flow, "--label", "sevn", *out), "'sevn' is not known; known: low, seven"),
         (("sound", "generate", flow, "--label", "x", *out), "known: low, seven"),
         (("sound", "generate", flow, "--steps", 0, *out), "at least 1"),
+        (("sound", "generate", flow, "--guidance", "inf", *out), "guidance must be a finite number, not inf"),
         (("sound", "generate", flow, "--solver", "ddim", *out), "euler and midpoint"),
         (("sound", "generate", codes, "--steps", 4, *out), "draws in one pass"),
         (("sound", "generate", codes, "--order_steps", 4, *out), "fixed number of steps"),
@@ -111,9 +117,17 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tiny_models, tmp_path)
         (("sound", "generate", raster, "--prompt", place / "7.wav", *out), "give fewer --prompt_seconds"),
         (("sound", "generate", place / "exp/classifier", *out), "is no generator of sounds"),
         (("sound", "generate", flow, "-o", tmp_path / "out.txt"), "name a .wav"),
+        (("image", "generate", flow, "-o", tmp_path / "out.png"), "is no generator of images"),
+        (("image", "generate-set", flow, "--out", tmp_path / "out"), "is no generator of images"),
+        (("image", "score", "made", "--test", "t", "--classifier", "c", "--model", flow), "is no generator of images"),
+        (("image", "invert", flow, "a.png", "--name", "mine", "--out", tmp_path / "out"), "is no generator of images"),
         (("dump", "sounds", place / "dump/train", tmp_path / "out", "--label", "pitch"), "has no label 'pitch'"),
         (("dump", "sounds", place / "dump/train", tmp_path / "out", "--codec", "listener-16k"), "is no codec"),
         ((*made, *data), "made by another codec than speech-16k"),
+        (
+            (*made, *data, f"--set=tokenizer={codec}", f"--set=data.dev={tmp_path / 'shorter'}"),
+            "shorter: sounds of 12 frames, but those of training have 22",
+        ),
         ((*made, f"--set=tokenizer={codec}", f"--set=data.train={tmp_path / 'broken'}"), "no readable dump of sounds"),
         ((*made, f"--set=tokenizer={codec}", "--set=data.train=nowhere"), "dump sounds"),
         ((*made, *data, f"--set=tokenizer={codec}", "--set=model.tokenizer.patch=4"), "does not divide 22 frames"),
@@ -128,7 +142,17 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tiny_models, tmp_path)
     ]:
         status, _, error = run(*words)
         assert status == 2 and line in error and error.count("\n") == 1, (words, error)
-    assert not (tmp_path / "out.wav").exists() and not (tmp_path / "out/checkpoints").exists()
+    assert not (tmp_path / "out.wav").exists() and not (tmp_path / "out.png").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_recordings_at_another_rate_are_named_whichever_split_they_are(run, place, spoken_dir, tmp_path) -> None:
+    write_shards(DataDir.read(spoken_dir), tmp_path / "slow", 8000)
+    words = ("train", RECIPE / "conf/scorer/classifier.yaml", "--exp", tmp_path / "out")
+    for split in ("train", "dev"):
+        data = {"data.train": place / "dump/train", "data.dev": place / "dump/dev", f"data.{split}": tmp_path / "slow"}
+        status, _, error = run(*words, *(f"--set={key}={value}" for key, value in data.items()))
+        assert status == 2 and "slow: is not at the model's 16000 Hz" in error, error
 
 
 def test_unit_dumps_come_back_as_they_went(tmp_path) -> None:

@@ -115,6 +115,7 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
     out = ("-o", tmp_path / "out.gif")
     made = [f"--set={one}" for one in changes(place)]
     fit = f"--set=tokenizer={place / 'exp/tokenizer/vae'}"
+    Clips.read(place / "dump/dev").resized(4, 1).write(tmp_path / "small")
     for words, line in [
         (("video", "generate", flow, "--label", "cat", *out), "known: 0, 1, 2"),
         (("video", "generate", flow, "--steps", 0, *out), "at least 1"),
@@ -122,10 +123,16 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
         (("video", "generate", told, "--guidance", 2, *out), "labels were withheld"),
         (("video", "generate", place / "exp/tokenizer/vq", *out), "is no generator of videos"),
         (("video", "generate", flow, "-o", tmp_path / "out.png"), "name a .gif"),
+        (("image", "generate", flow, "-o", tmp_path / "out.png"), "is no generator of images"),
         (("video", "prepare", "moving-mnits", "--out", tmp_path / "out"), "did you mean 'moving-mnist'"),
         (("video", "prepare", "moving-mnist", "--out", tmp_path / "out"), "with --corpus"),
         (("dump", "clips", tmp_path, tmp_path / "out"), "speechgen video prepare"),
         (("train", RECIPE / "conf/vpn.yaml", "--exp", tmp_path / "out", *made), "dump them at its size"),
+        (
+            ("train", RECIPE / "conf/video.yaml", "--exp", tmp_path / "out", *made, fit,
+             f"--set=data.dev={tmp_path / 'small'}"),
+            "small: clips of 4x4x4x1, but the model has 4x8x8x1; dump them at its size",
+        ),
         (
             ("train", RECIPE / "conf/video.yaml", "--exp", tmp_path / "out", *made, fit,
              "--set=model.order={kind: raster}"),
@@ -139,4 +146,4 @@ def test_mistakes_are_named_and_leave_nothing(run, place, tmp_path) -> None:
     ]:  # fmt: skip
         status, _, error = run(*words)
         assert status == 2 and line in error and error.count("\n") == 1, (words, error)
-    assert not (tmp_path / "out.gif").exists()
+    assert not list(tmp_path.glob("out*"))

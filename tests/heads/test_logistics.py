@@ -34,6 +34,22 @@ def test_draws_follow_the_probabilities() -> None:
     assert still.unique().numel() == 1
 
 
+@pytest.mark.parametrize("allowed", [range(0, 5), range(6, 9), range(12, 16)])
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+def test_draws_within_a_range_follow_the_probabilities_there(allowed: range, temperature: float) -> None:
+    network, z = head(), torch.randn(1, 4)
+    draw = torch.Generator().manual_seed(0)
+    options = {"temperature": temperature, "generator": draw}
+    codes = network.sample(z.expand(20000, -1), allowed=allowed, **options)[:, 0]
+    everywhere = network.sample(z.expand(200000, -1), **options)[:, 0].bincount(minlength=16)
+    wanted = everywhere[allowed.start : allowed.stop] / everywhere[allowed.start : allowed.stop].sum()
+    drawn = codes.bincount(minlength=16)
+    assert drawn.sum() == drawn[allowed.start : allowed.stop].sum()
+    torch.testing.assert_close(drawn[allowed.start : allowed.stop] / 20000, wanted, atol=0.03, rtol=0)
+    plainest = network.sample(z, temperature=0).clamp(allowed.start, allowed.stop - 1)
+    assert torch.equal(network.sample(z, temperature=0, allowed=allowed), plainest)
+
+
 def test_a_mixture_is_learned() -> None:
     """Two peaks given one condition, one given the other."""
     network, eye = head(), torch.eye(2, 4)

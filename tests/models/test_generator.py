@@ -33,6 +33,7 @@ TRIPLES = {
     "codes, raster, categorical": (VQ, {"kind": "raster"}, CATEGORICAL),
     "codes, delay, categorical": (RVQ, {"kind": "delay"}, CATEGORICAL),
     "codes, flat, categorical": (RVQ, {"kind": "flat"}, CATEGORICAL),
+    "codes, flat, logistics": (RVQ, {"kind": "flat"}, {"kind": "logistics", "mixtures": 3}),
     "codes, raster, depth": (RVQ, {"kind": "raster"}, DEPTH),
     "lookup-free, raster, categorical": (LOOKUP_FREE, {"kind": "raster"}, CATEGORICAL),
     "codes, masked, categorical": (VQ, {"kind": "masked"}, CATEGORICAL),
@@ -137,6 +138,9 @@ def test_what_cannot_be_is_refused() -> None:
         (Drawing(steps=4), "draws in one pass"),
         (Drawing(order_steps=4), "order_steps is for masked"),
         (Drawing(order_steps=0), "at least 1"),
+        (Drawing(guidance=float("nan")), "guidance must be a finite number, not nan"),
+        (Drawing(guidance=float("-inf")), "guidance must be a finite number, not -inf"),
+        (Drawing(temperature=float("inf")), "temperature must be a finite number of at least 0, not inf"),
     ]:
         with pytest.raises(UserError, match=words):
             drawing.check(model)
@@ -145,7 +149,7 @@ def test_what_cannot_be_is_refused() -> None:
         Drawing(guidance=2.0).check(unguided)
     with pytest.raises(UserError, match="ddim and ddpm"):
         Drawing(solver="euler").check(make("pixels, joint, diffusion"))
-    with pytest.raises(UserError, match="did you mean 'zero'"):
+    with pytest.raises(UserError, match="label 'zeros' is not known; known: zero, one"):
         model.label_ids(["zeros"])
 
 
@@ -193,14 +197,17 @@ def test_a_small_picture_becomes_part_of_the_large_one(order: str) -> None:
     assert loss.isfinite() and model.small.embed.weight.grad.abs().max() > 0
     one, other = (draw_images(model, labels, drawing, generator(), picture) for picture in (small, -small))
     assert (one - other).abs().max() > 1e-3
-    with pytest.raises(UserError, match="name the one that draws them"):
+    with pytest.raises(UserError, match="enlarges pictures of 2 pixels; name the model that draws them with --small"):
         draw_images(model, labels, drawing, generator())
-    with pytest.raises(UserError, match="leave out the model that draws them"):
+    with pytest.raises(UserError, match="leave out --small"):
         draw_images(make_told(labels=["a"]), labels, drawing, generator(), small)
 
 
 def test_small_pictures_need_places() -> None:
     with pytest.raises(UserError, match="place by place"):
         make_told(tokenizer=VAE, order=NEXT_SCALE, small=2)
+    for small in (3, 8, 16):
+        with pytest.raises(UserError, match=f"small: pictures of {small} pixels cannot be enlarged to 8; .* such as 4"):
+            make_told(small=small)
     with pytest.raises(UserError, match="pixelrnn sees what is above and left in a picture"):
         make_told(tokenizer=VQ, order={"kind": "masked"}, head=CATEGORICAL, backbone="pixelrnn")

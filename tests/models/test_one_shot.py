@@ -39,7 +39,12 @@ def test_the_same_seed_draws_the_same_images(name: str) -> None:
     assert one.shape == (3, 1, 8, 8) and one.abs().max() <= 1 and torch.equal(one, again)
     with pytest.raises(UserError, match="in one pass"):
         draw_images(model, labels, Drawing(guidance=2.0), generator())
-    with pytest.raises(UserError, match="did you mean 'zero'"):
+    for wrong in ("steps", "order_steps"):
+        with pytest.raises(UserError, match=f"{wrong} must be at least 1, not 0"):
+            draw_images(model, labels, Drawing(**{wrong: 0}), generator())
+    with pytest.raises(UserError, match="guidance must be a finite number, not nan"):
+        draw_images(model, labels, Drawing(guidance=float("nan")), generator())
+    with pytest.raises(UserError, match="label 'zeros' is not known; known: zero, one"):
         model.label_ids(["zeros"])
 
 
