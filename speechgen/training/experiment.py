@@ -16,8 +16,9 @@ from speechgen.data.shards import Example, read_shards
 from speechgen.data.sound_units import SoundUnits
 from speechgen.data.units import Units, read_units
 from speechgen.errors import UserError, nearest
-from speechgen.losses.perceptual import ListenerLayers, PerceptualConfig, PerceptualLoss, TransformersLayers
+from speechgen.losses.perceptual import PerceptualLoss
 from speechgen.models.generator import Generator
+from speechgen.models.layers import ListenerLayers, PerceptualConfig, TransformersLayers
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import load
 from speechgen.models.lora import LoRAConfig, add_lora
