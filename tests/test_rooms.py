@@ -1,4 +1,4 @@
-"""The house as docs/architecture.md has it: imports run downward by its table of rooms."""
+"""The house as docs/architecture.md has it: imports run downward by its table of rooms, and models are short."""
 
 import ast
 import re
@@ -16,6 +16,8 @@ UPWARD = {  # a module and the room above it that it imports from, with the reas
     ("evaluation/hard_list.py", "serving"): VOICES,
     ("evaluation/tts.py", "serving"): VOICES,
 }
+LONGEST = 150  # lines of a model
+NO_MODELS = ("load.py", "export.py")  # they bring models from and to disk
 
 
 def rooms() -> dict[str, int]:
@@ -76,3 +78,9 @@ def test_an_upward_import_is_seen(source: str, rooms_above: set[str]) -> None:
 
 def test_nothing_imports_from_the_recipes() -> None:
     assert not [path for path in MODULES if any(m.startswith("egs") for m in imported(ast.parse(path.read_text())))]
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "models").glob("*.py")), ids=lambda path: path.name)
+def test_a_model_is_a_short_file(path: Path) -> None:
+    lines = len(path.read_text().splitlines())
+    assert lines <= LONGEST or path.name in NO_MODELS

@@ -25,7 +25,8 @@ from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.lora import LoRAConfig, add_lora, merge_lora
 from speechgen.models.normalizing_flow import ImageFlow, ImageFlowConfig
-from speechgen.models.tts import TokenTTS, TTSConfig
+from speechgen.models.tts import TokenTTS
+from speechgen.models.tts_config import TTSConfig
 from speechgen.models.vae import ImageVAE, ImageVAEConfig
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.models.weights import load_weights, weights_of_run

@@ -22,7 +22,8 @@ from speechgen.models.layers import ListenerLayers, PerceptualConfig, Transforme
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import load
 from speechgen.models.lora import LoRAConfig, add_lora
-from speechgen.models.tts import TokenTTS, TTSConfig
+from speechgen.models.tts import TokenTTS
+from speechgen.models.tts_config import TTSConfig
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.stages.locks import hold
 from speechgen.tokenizers.codec import Codec, CodecConfig, build_codec
