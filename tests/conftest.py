@@ -13,7 +13,8 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from speechgen.config import make_config
     from speechgen.models.listener import Listener, ListenerConfig
     from speechgen.models.load import save_model
-    from speechgen.models.tts import TokenTTS, TTSConfig
+    from speechgen.models.tts import TokenTTS
+    from speechgen.models.tts_config import TTSConfig
     from speechgen.text.phonemes import phonemize_many
     from speechgen.tokenizers.codec import CodecConfig, build_codec
 

@@ -92,8 +92,8 @@ def tts(
     from speechgen.evaluation.bench_speech import Other, Ours, bench_speech, random_synthesiser, random_voice
     from speechgen.evaluation.coding import model_name
     from speechgen.evaluation.speech_peers import PEERS
+    from speechgen.models.lines import Drawing
     from speechgen.models.load import shipped
-    from speechgen.models.speak import Drawing
     from speechgen.serving.synthesiser import Synthesiser, check_drawing
     from speechgen.serving.voices import find_voice
 

@@ -27,8 +27,8 @@ def pack(
     from speechgen.evaluation.logs import read_json
     from speechgen.evaluation.score import REPORT
     from speechgen.models.load import load, load_entropy, save_model
+    from speechgen.models.weights import list_checkpoints
     from speechgen.tokenizers.entropy import FILE
-    from speechgen.training.checkpoint import list_checkpoints
     from speechgen.training.opponents import KEPT, keep_discriminators
 
     if not list_checkpoints(exp):

@@ -78,7 +78,7 @@ def say(
         raise UserError(f"{srt}: the folder {srt.parent} does not exist; make it first")
 
     from speechgen.audio.files import writable
-    from speechgen.models.speak import Drawing
+    from speechgen.models.lines import Drawing
     from speechgen.serving.subtitles import to_srt
     from speechgen.serving.synthesiser import Synthesiser, check_drawing
     from speechgen.serving.voices import find_voice

@@ -59,7 +59,7 @@ def generate(
     from speechgen.evaluation.facts import model_facts
     from speechgen.evaluation.recordings import find_recordings
     from speechgen.evaluation.tts import MANY_SPEAKERS, Choice, speak_all
-    from speechgen.models.speak import Drawing
+    from speechgen.models.lines import Drawing
     from speechgen.serving.synthesiser import Synthesiser, check_drawing
 
     drawing = Drawing(steps, guidance, temperature)
@@ -108,7 +108,7 @@ def hard_list(
     from speechgen.cli.progress import progress_bar
     from speechgen.evaluation.coding import model_name
     from speechgen.evaluation.hard_list import read_hard_list, say_hard_list, write_hard_list_results
-    from speechgen.models.speak import Drawing
+    from speechgen.models.lines import Drawing
     from speechgen.serving.synthesiser import Synthesiser, check_drawing
     from speechgen.serving.voices import find_voice
 

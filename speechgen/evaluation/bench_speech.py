@@ -19,9 +19,10 @@ from speechgen.evaluation.bench import OURS, count_parameters, target, use_threa
 from speechgen.evaluation.machine import describe_machine, memory_mb, peak_memory_mb, reset_peak_memory
 from speechgen.evaluation.speech_peers import Peer
 from speechgen.heads.base import STEPPED
+from speechgen.models.lines import Drawing
 from speechgen.models.listener import Listener, ListenerConfig
-from speechgen.models.speak import Drawing
-from speechgen.models.tts import FIRST_SYMBOL, TokenTTS, TTSConfig
+from speechgen.models.tts import TokenTTS
+from speechgen.models.tts_config import FIRST_SYMBOL, TTSConfig
 from speechgen.models.voice import Voice
 from speechgen.nn.packed import Precision
 from speechgen.serving.batcher import Batcher

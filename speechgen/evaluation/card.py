@@ -21,7 +21,7 @@ from speechgen.models.clip import ClipConfig
 from speechgen.models.generator import GeneratorConfig
 from speechgen.models.listener import ListenerConfig
 from speechgen.models.one_shot import OneShotConfig
-from speechgen.models.tts import TTSConfig
+from speechgen.models.tts_config import TTSConfig
 from speechgen.models.wavenet import WaveNetConfig
 from speechgen.tokenizers.codec import CodecConfig
 from speechgen.tokenizers.images import ImageCodecConfig

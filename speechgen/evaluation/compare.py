@@ -22,8 +22,8 @@ from speechgen.evaluation.results import page, percent, short_path, table, with_
 from speechgen.evaluation.tts import LIST, read_list
 from speechgen.evaluation.variants import Variant, check_budgets, check_name, read_variant, train_variant
 from speechgen.heads.base import STEPPED
+from speechgen.models.lines import Drawing
 from speechgen.models.load import load
-from speechgen.models.speak import Drawing
 from speechgen.training.facts import read_facts
 
 

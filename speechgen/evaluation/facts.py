@@ -7,8 +7,8 @@ import yaml
 from speechgen.data.shards import read_done
 from speechgen.errors import UserError
 from speechgen.models.load import PRETRAINED
+from speechgen.models.weights import list_checkpoints
 from speechgen.stages.marks import mark_path, read_mark
-from speechgen.training.checkpoint import list_checkpoints
 from speechgen.training.facts import read_facts
 
 FACTS = "facts"  # the key of a card's front matter that holds them

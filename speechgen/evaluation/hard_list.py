@@ -22,9 +22,9 @@ from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.recordings import spread
 from speechgen.evaluation.results import page, table, with_interval
 from speechgen.evaluation.statistics import share_estimate
+from speechgen.models.lines import Drawing
 from speechgen.models.load import fingerprint
 from speechgen.models.match import match
-from speechgen.models.speak import Drawing
 from speechgen.models.voice import Voice
 from speechgen.serving.guard import Guard
 from speechgen.serving.spoken import Spoken

@@ -21,8 +21,8 @@ from speechgen.evaluation.generate import SUMMARY
 from speechgen.evaluation.logs import read_json, write_json, write_text
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.recordings import Recordings, corpus_prefix, spread
+from speechgen.models.lines import Drawing
 from speechgen.models.load import fingerprint
-from speechgen.models.speak import Drawing
 from speechgen.serving.synthesiser import Synthesiser
 
 LIST, RESYNTHESIS = "list.jsonl", "resynthesis"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from speechgen.config import Config
 from speechgen.errors import UserError
-from speechgen.training.checkpoint import list_checkpoints
+from speechgen.models.weights import list_checkpoints
 from speechgen.training.experiment import read_experiment, run_experiment
 from speechgen.training.facts import read_facts
 

@@ -3,10 +3,10 @@
 from torch import nn
 
 from speechgen.errors import UserError
+from speechgen.nn.frame_pixelcnn import FramePixelCNN
 from speechgen.nn.pixelcnn import PixelCNN, PixelRNN
 from speechgen.nn.space_time import SpaceTimeTransformer
 from speechgen.nn.transformer import Transformer, TransformerConfig
-from speechgen.nn.video_pixels import VideoPixels
 
 GRIDS = {"pixelcnn": 2, "pixelrnn": 2, "video-pixels": 3, "space-time": 3}  # dimensions of the grids that these are for
 
@@ -30,4 +30,4 @@ def build_backbone(name: str, order: str, sizes: TransformerConfig, sides: tuple
         raise UserError(f"backbone: {name} sees what is above and left in a picture; order: {order} needs transformer")
     if len(sides) == 2:
         return (PixelCNN if name == "pixelcnn" else PixelRNN)(sizes.width, sizes.layers, sides[0])
-    return VideoPixels(sizes.width, sizes.layers, sides[0], sides[1])
+    return FramePixelCNN(sizes.width, sizes.layers, sides[0], sides[1])

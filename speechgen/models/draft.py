@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from speechgen.errors import UserError
 from speechgen.models.draw import Drawing as ImageDrawing
 from speechgen.models.generator import Generator
-from speechgen.models.speak import Drawing, Line, begin
+from speechgen.models.lines import Drawing, Line
+from speechgen.models.speak import begin
 from speechgen.models.tts import TokenTTS
 from speechgen.models.voice import Voice
 from speechgen.nn.transformer import Transformer

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from speechgen.models.draw_orders import Asked, head_of
+from speechgen.models.draw_head import head_of
+from speechgen.models.draw_orders import Asked
 from speechgen.models.generator import Generator
 from speechgen.orders.frames import reel
 from speechgen.orders.layout import Step

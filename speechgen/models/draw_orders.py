@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from speechgen.heads.base import STEPPED
+from speechgen.models.draw_head import head_of
 from speechgen.orders.joint import joint
-from speechgen.orders.layout import Step
 from speechgen.orders.masked import unmask
 from speechgen.orders.next_scale import grow
 from speechgen.orders.stepwise import stepwise
@@ -27,22 +26,6 @@ class Asked:
     @property
     def repeats(self) -> int:
         return len(self.rows) // self.count
-
-
-def head_of(model, drawing, generator: torch.Generator):
-    """The head's ``sample`` with the options that it has."""
-    options = {"guidance": drawing.guidance, "temperature": drawing.temperature, "generator": generator}
-    if model.config.head.kind in STEPPED:
-        options |= {"steps": drawing.steps, "solver": drawing.solver}
-
-    def draw(z: Tensor, z_null: Tensor | None, step: Step | None = None, **more: float) -> Tensor:
-        if step is not None and model.config.head.kind == "depth":
-            more["real"] = step.real
-        elif step is not None and step.allowed is not None:
-            more["allowed"] = step.allowed
-        return model.head.sample(z, z_null, **{**options, **more})
-
-    return draw
 
 
 def from_the_left(model, asked, drawing, generator) -> Iterator[Tensor]:

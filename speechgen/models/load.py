@@ -25,15 +25,16 @@ from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.lora import LoRAConfig, add_lora, merge_lora
 from speechgen.models.normalizing_flow import ImageFlow, ImageFlowConfig
-from speechgen.models.tts import TokenTTS, TTSConfig
+from speechgen.models.tts import TokenTTS
+from speechgen.models.tts_config import TTSConfig
 from speechgen.models.vae import ImageVAE, ImageVAEConfig
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
+from speechgen.models.weights import load_weights, weights_of_run
 from speechgen.tokenizers.codec import CodecConfig, build_codec
 from speechgen.tokenizers.entropy import FILE, EntropyModel, aside
 from speechgen.tokenizers.foreign import load_foreign
 from speechgen.tokenizers.images import ImageCodec, ImageCodecConfig
 from speechgen.tokenizers.videos import VideoCodec, VideoCodecConfig
-from speechgen.training.checkpoint import load_weights, weights_of_run
 
 WEIGHTS = "model.safetensors"  # of a larger model the first part; model-2.safetensors and so on hold the rest
 PART_BYTES = 20_000_000

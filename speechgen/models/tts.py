@@ -5,88 +5,21 @@ of hours the alignment is given: each step is told which symbol it is in, how fa
 lasts. With ``alignment: attention`` the steps attend to the text instead and find their own way.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechgen.config import Config
 from speechgen.errors import UserError
-from speechgen.heads.base import HeadConfig, build_head
-from speechgen.heads.flow import FlowHeadConfig
+from speechgen.heads.base import build_head
+from speechgen.models.rows import Rows
+from speechgen.models.tts_config import FEATURES, FIRST_SYMBOL, TTSConfig
+from speechgen.nn.attention import sinusoids
 from speechgen.nn.encoders import DurationPredictor, PooledEncoder, SymbolEncoder
-from speechgen.nn.transformer import Transformer, TransformerConfig
+from speechgen.nn.transformer import Transformer
 from speechgen.nn.whitening import Whitening
-from speechgen.orders.base import OrderConfig, build_order, check_triple
-from speechgen.orders.raster import RasterConfig
+from speechgen.orders.base import build_order, check_triple
 
-FEATURES = 3  # of a frame within its symbol: share done, frames done, log of the symbol's frames
-UNKNOWN, FIRST_SYMBOL = 0, 1  # symbol numbers: what is said is not known; then the table of symbols
-
-
-class TTSConfig(Config):
-    """``codec`` and ``listener``: names or folders of the models it speaks and aligns through.
-
-    ``patch``: codec frames per step. ``unit_width``: channels of a latent, ``white_width``: what is left of them after
-    whitening (0: no whitening), which divides by the deviation to the ``white_power`` and drops directions of variance
-    below ``white_floor``; ``codebooks``, ``codebook_size``: of codes.
-    """
-
-    kind: Literal["tts"] = "tts"
-    codec: str = "speech-16k"
-    listener: str = "listener-16k"
-    unit: Literal["latents", "codes"] = "latents"
-    order: OrderConfig = RasterConfig()
-    head: HeadConfig = FlowHeadConfig()
-    alignment: Literal["given", "attention"] = "given"
-    text: Literal["phonemes", "characters"] = "phonemes"
-    symbols: list[str] = []
-    languages: list[str] = []
-    frame_rate: float = 50.0
-    unit_width: int = 32
-    white_width: int = 0
-    white_power: float = 0.5
-    white_floor: float = 0.01
-    codebooks: int = 8
-    codebook_size: int = 1024
-    patch: int = 2
-    transformer: TransformerConfig = TransformerConfig()
-    symbol_width: int = 192
-    symbol_blocks: int = 3
-    voice_blocks: int = 2
-    duration_width: int = 160
-    duration_blocks: int = 3
-    stop_weight: float = 0.1
-
-
-@dataclass
-class Rows:
-    """A batch for the model; B rows of S steps, each a prompt followed by a target, padded on the right.
-
-    ``values``: units as the order arranges them, (B, S, D) float or (B, S, K) long; ``real`` (B, S, K or 1) bool.
-    ``symbols`` (B, N), ``symbol_mask`` (B, N), ``target_symbols`` (B, N) bool, ``durations`` (B, N) frames.
-    ``positions`` (B, S, patch): the symbol of each frame; ``features`` (B, S, patch, 3).
-    ``prompt_steps``, ``steps`` (B,): how many steps are the prompt's, and how many there are in all.
-    ``languages`` (B,); ``known`` (B,) bool: whether the prompt's transcript is given.
-    """
-
-    values: Tensor
-    real: Tensor
-    symbols: Tensor
-    symbol_mask: Tensor
-    target_symbols: Tensor
-    durations: Tensor
-    positions: Tensor
-    features: Tensor
-    prompt_steps: Tensor
-    steps: Tensor
-    languages: Tensor
-    known: Tensor
-
-    def to(self, device) -> "Rows":
-        return Rows(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+Couples = tuple[Tensor, Tensor]  # noises (B, S, D) and the units (B, S, D) to draw from them
 
 
 class TokenTTS(nn.Module):
@@ -121,9 +54,8 @@ class TokenTTS(nn.Module):
         self.voice = PooledEncoder(width, width, config.voice_blocks)
         self.no_voice = nn.Parameter(torch.zeros(width))
         self.transformer = Transformer(config.transformer)
-        self.head = build_head(
-            config.head, width, unit_width=self.unit_width, codebooks=codebooks, codebook_size=config.codebook_size
-        )
+        units = {"unit_width": self.unit_width, "codebooks": codebooks, "codebook_size": config.codebook_size}
+        self.head = build_head(config.head, width, **units)
         self.stop = nn.Linear(width, 1)
 
     def embed(self, values: Tensor) -> Tensor:
@@ -147,7 +79,7 @@ class TokenTTS(nn.Module):
         encoded = self.symbol_encoder(rows.symbols, rows.languages, rows.symbol_mask)
         encoded = torch.where(null[:, None, None], self.no_symbol.to(encoded), encoded)
         if self.config.alignment == "attention":
-            return None, self.to_memory(encoded + _places(encoded))
+            return None, self.to_memory(encoded + sinusoids(encoded))
         batch, steps, patch = rows.positions.shape
         index = rows.positions.reshape(batch, -1, 1).expand(-1, -1, encoded.shape[-1])
         told = encoded.gather(1, index).view(batch, steps, patch, -1)
@@ -182,12 +114,10 @@ class TokenTTS(nn.Module):
         null: Tensor,
         prompt_weight: float,
         generator: torch.Generator,
-        couples: tuple[Tensor, Tensor] | None = None,
+        couples: Couples | None = None,
     ) -> dict[str, Tensor]:
         """Losses of drawing each unit, of the stop decision and of the durations, each alone; see ``hidden``.
-
-        ``couples``: noises (B, S, D) and the units (B, S, D) to draw from them, instead of the rows' own.
-        """
+        ``couples``: what to draw instead of the rows' own units."""
         z, voice, mask = self.hidden(rows, history, null)
         steps = torch.arange(rows.values.shape[1], device=null.device)[None]
         target = mask & (steps >= rows.prompt_steps[:, None])
@@ -206,12 +136,7 @@ class TokenTTS(nn.Module):
         return losses
 
     def _unit_loss(
-        self,
-        z: Tensor,
-        rows: Rows,
-        weights: Tensor,
-        generator: torch.Generator,
-        couples: tuple[Tensor, Tensor] | None,
+        self, z: Tensor, rows: Rows, weights: Tensor, generator: torch.Generator, couples: Couples | None
     ) -> Tensor:
         keep = weights.flatten() > 0
         flat, values, weights = z.flatten(0, 1)[keep], rows.values.flatten(0, 1)[keep], weights.flatten()[keep]
@@ -221,11 +146,3 @@ class TokenTTS(nn.Module):
         if self.config.unit == "latents":
             return self.head.loss(flat, values, generator, weights)
         return self.head.loss(flat, values, generator, weights[:, None] * rows.real.flatten(0, 1)[keep])
-
-
-def _places(encoded: Tensor) -> Tensor:
-    """Sinusoidal positions (S, C), so that attention can tell one symbol from its twin further on."""
-    half = encoded.shape[-1] // 2
-    rates = 10000.0 ** (-torch.arange(half, device=encoded.device) / half)
-    angles = torch.arange(encoded.shape[1], device=encoded.device)[:, None] * rates
-    return torch.cat([angles.sin(), angles.cos()], -1).to(encoded)

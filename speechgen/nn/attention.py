@@ -104,3 +104,11 @@ def rotate(x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
     cosines, sines = tables
     # Rolling by half the width swaps the members of each pair; the sign of the swap is in the sine table.
     return torch.addcmul(x * cosines, x.roll(x.shape[-1] // 2, dims=-1), sines).to(x.dtype)
+
+
+def sinusoids(memory: Tensor) -> Tensor:
+    """Positions (S, C) to add to a memory (B, S, C), so that attention can tell a vector from its twin further on."""
+    half = memory.shape[-1] // 2
+    rates = 10000.0 ** (-torch.arange(half, device=memory.device) / half)
+    angles = torch.arange(memory.shape[1], device=memory.device)[:, None] * rates
+    return torch.cat([angles.sin(), angles.cos()], -1).to(memory)

@@ -57,7 +57,7 @@ class GridDecoder(nn.Module):
 
 
 class FoldFrames(nn.Module):
-    """Clips (B, C, T, H, W) to (B, C * patch^2, T, H / patch, W / patch), or with ``back`` the other way: convolutions
+    """Frames (B, C, T, H, W) to (B, C * patch^2, T, H / patch, W / patch), or with ``back`` the other way: convolutions
     over time and space at full size cost a CPU more than all that follows."""
 
     def __init__(self, patch: int, back: bool = False) -> None:

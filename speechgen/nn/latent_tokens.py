@@ -1,4 +1,4 @@
-"""Images as a few tokens without places (TiTok, Yu et al. 2024): queries read patches, masks become patches."""
+"""A grid as a few tokens without places (TiTok, Yu et al. 2024): queries read patches, masks become patches."""
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +19,8 @@ class TokenEncoder(nn.Module):
         self.output = nn.Linear(width, channels_out)
         self.tokens = tokens
 
-    def forward(self, images: Tensor) -> Tensor:
-        patches = self.patches(images).flatten(2).transpose(1, 2)
+    def forward(self, grid: Tensor) -> Tensor:
+        patches = self.patches(grid).flatten(2).transpose(1, 2)
         queries = patches.new_zeros(len(patches), self.tokens, patches.shape[2])
         z = self.transformer(torch.cat([patches, queries], dim=1) + self.places)
         return self.output(z[:, -self.tokens :]).transpose(1, 2)

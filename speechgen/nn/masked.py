@@ -1,4 +1,4 @@
-"""Convolutions on pictures that see only what comes before in raster order: rows from the top, each left to right."""
+"""Convolutions on grids that see only what comes before in raster order: rows from the top, each left to right."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 class MaskedConv2d(nn.Conv2d):
     """(B, C_in, H, W) -> (B, C_out, H, W): the masked convolution of PixelCNN (van den Oord et al. 2016, section 3.4).
 
-    ``centre`` False is its mask A (a pixel does not see itself: the first layer), True its mask B (all others).
+    ``centre`` False is its mask A (a place does not see itself: the first layer), True its mask B (all others).
     """
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int = 3, dilation: int = 1, centre: bool = True):

@@ -1,4 +1,4 @@
-"""Backbones over the rows of a picture: a gated PixelCNN (van den Oord et al. 2016, NeurIPS), which is the WaveNet
+"""Backbones over the rows of a square grid: a gated PixelCNN (van den Oord et al. 2016, NeurIPS), which is the WaveNet
 stack with masked convolutions, and a PixelRNN, whose row LSTM reads row after row (van den Oord et al. 2016, ICML).
 
 Each position is shown the unit before its own, so masks that let a position see its own input are the right ones
@@ -12,22 +12,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechgen.nn.wavenet import PicturePast, WaveNetStack, dilation_cycle
+from speechgen.nn.wavenet import GridPast, WaveNetStack, dilation_cycle
 
-CYCLE = 2  # layers until the dilation starts again at 1: pictures are small
+CYCLE = 2  # layers until the dilation starts again at 1: grids are small
 KERNEL = 3  # of a row LSTM's convolutions along the row
 
 
-class PictureBackbone(nn.Module, ABC):
-    """(B, S, width) to (B, S, width), S positions of a square picture in raster order, each seeing those before it."""
+class GridBackbone(nn.Module, ABC):
+    """(B, S, width) to (B, S, width), S positions of a square grid in raster order, each seeing those before it."""
 
     def __init__(self, side: int) -> None:
         super().__init__()
         self.side = side
 
     @abstractmethod
-    def features(self, picture: Tensor, condition: Tensor) -> Tensor:
-        """A whole picture (B, width, side, side), told (B, width, 1, 1), to what its positions know (B, width, ...)."""
+    def features(self, grid: Tensor, condition: Tensor) -> Tensor:
+        """A whole grid (B, width, side, side), told (B, width, 1, 1), to what its positions know (B, width, ...)."""
 
     def forward(self, x: Tensor, condition: Tensor, visible: Tensor | None = None) -> Tensor:
         """x (B, S, width) with S up to side * side; condition (B, width). ``visible`` is what the masks say anyway."""
@@ -40,11 +40,11 @@ class PictureBackbone(nn.Module, ABC):
 class PlacesSoFar:
     """What the stack was given, and the condition (B, width)."""
 
-    picture: PicturePast
+    past: GridPast
     condition: Tensor
 
 
-class PixelCNN(PictureBackbone):
+class PixelCNN(GridBackbone):
     """Gated layers of masked convolutions; a position sees as far as they reach."""
 
     def __init__(self, width: int, layers: int, side: int) -> None:
@@ -52,22 +52,22 @@ class PixelCNN(PictureBackbone):
         self.stack = WaveNetStack(dilation_cycle(layers, CYCLE), width, width, condition=width, dimensions=2)
         self.output = nn.Conv2d(width, width, 1)
 
-    def features(self, picture: Tensor, condition: Tensor) -> Tensor:
-        return self.output(self.stack(picture, condition).relu()).relu()
+    def features(self, grid: Tensor, condition: Tensor) -> Tensor:
+        return self.output(self.stack(grid, condition).relu()).relu()
 
     def initial_state(self, batch: int, max_length: int, *, condition: Tensor) -> PlacesSoFar:
-        """Nothing yet, of a picture of ``max_length`` positions."""
-        return PlacesSoFar(self.stack.empty_picture(condition, self.side), condition)
+        """Nothing yet, of a grid of ``max_length`` positions."""
+        return PlacesSoFar(self.stack.empty_grid(condition, self.side), condition)
 
     @torch.no_grad()
     def step(self, x: Tensor, state: PlacesSoFar) -> tuple[Tensor, PlacesSoFar]:
         """Continue by x (B, T_new, width); equals ``forward`` on everything so far. Each place is computed once."""
-        picture, places = state.picture, []
+        past, places = state.past, []
         for place in x.unbind(1):
-            skips, picture = self.stack.place(place, picture, state.condition)
+            skips, past = self.stack.place(place, past, state.condition)
             places.append(skips)
         z = self.output(torch.stack(places, dim=2).relu().unsqueeze(-1)).relu().flatten(2).transpose(1, 2)
-        return z, PlacesSoFar(picture, state.condition)
+        return z, PlacesSoFar(past, state.condition)
 
 
 @dataclass
@@ -78,20 +78,20 @@ class RowsSoFar:
     condition: Tensor
 
 
-class PixelRNN(PictureBackbone):
+class PixelRNN(GridBackbone):
     """Row LSTM layers with residual connections; a position sees the triangle above it, up to the first row."""
 
     def __init__(self, width: int, layers: int, side: int) -> None:
         super().__init__(side)
         self.rows = nn.ModuleList(RowLSTM(width) for _ in range(layers))
 
-    def features(self, picture: Tensor, condition: Tensor) -> Tensor:
+    def features(self, grid: Tensor, condition: Tensor) -> Tensor:
         for layer in self.rows:
-            picture = picture + layer(picture, condition)
-        return picture
+            grid = grid + layer(grid, condition)
+        return grid
 
     def initial_state(self, batch: int, max_length: int, *, condition: Tensor) -> RowsSoFar:
-        """Nothing yet, of a picture of ``max_length`` positions."""
+        """Nothing yet, of a grid of ``max_length`` positions."""
         return RowsSoFar(condition.new_zeros(batch, 0, condition.shape[1]), condition)
 
     @torch.no_grad()
@@ -102,7 +102,7 @@ class PixelRNN(PictureBackbone):
 
 
 class RowLSTM(nn.Module):
-    """Reads a picture (B, C, H, W) from the top, a row at a time (section 3.1, equation 3): the part of the input is a
+    """Reads a grid (B, C, H, W) from the top, a row at a time (section 3.1, equation 3): the part of the input is a
     masked convolution along the row, the part of the state one over the row above."""
 
     def __init__(self, width: int) -> None:
@@ -111,10 +111,10 @@ class RowLSTM(nn.Module):
         self.state = nn.Conv1d(width, 4 * width, KERNEL, padding=KERNEL // 2, bias=False)
         self.condition = nn.Conv2d(width, 4 * width, 1, bias=False)
 
-    def forward(self, picture: Tensor, condition: Tensor) -> Tensor:
-        """condition (B, C, 1, 1); what is put out has the picture's shape."""
-        given = self.input(F.pad(picture, (KERNEL // 2, 0))) + self.condition(condition)
-        hidden = cell = torch.zeros_like(picture[:, :, 0])
+    def forward(self, grid: Tensor, condition: Tensor) -> Tensor:
+        """condition (B, C, 1, 1); what is put out has the grid's shape."""
+        given = self.input(F.pad(grid, (KERNEL // 2, 0))) + self.condition(condition)
+        hidden = cell = torch.zeros_like(grid[:, :, 0])
         rows = []
         for row in given.unbind(2):
             out, forget, take, new = (row + self.state(hidden)).chunk(4, dim=1)

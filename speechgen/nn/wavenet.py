@@ -1,8 +1,8 @@
 """The WaveNet stack (van den Oord et al. 2016): dilated causal convolutions, gated units, residuals and skips.
 
-On sequences the convolutions have two taps; on pictures they are masked, and the same stack is a gated PixelCNN.
-``step`` makes one position from the one before and from ring buffers that hold each layer's past, ``place`` one of a
-picture from what each layer was given above and left; the concatenated steps equal ``forward``.
+On sequences the convolutions have two taps; on grids of two sides they are masked, and the same stack is a gated
+PixelCNN. ``step`` makes one position from the one before and from ring buffers that hold each layer's past, ``place``
+one of a grid from what each layer was given above and left; the concatenated steps equal ``forward``.
 """
 
 from collections.abc import Sequence
@@ -34,8 +34,8 @@ class RingBuffers:
 
 
 @dataclass
-class PicturePast:
-    """The past of a stack on a picture: per layer its inputs (B, dilation + H, W + 2 dilation, R), with zeros above and
+class GridPast:
+    """The past of a stack on a grid: per layer its inputs (B, dilation + H, W + 2 dilation, R), with zeros above and
     on both sides, and how many places in raster order have been filled. ``place`` fills them in place."""
 
     inputs: list[Tensor]
@@ -89,7 +89,7 @@ class GatedLayer(nn.Module):
         return x.squeeze(-1), skip.squeeze(-1)
 
     def place(self, x: Tensor, past: Tensor, row: int, column: int, condition: Tensor | None) -> tuple[Tensor, Tensor]:
-        """One place of a picture: x (B, R), condition (B, C); ``past`` as in ``PicturePast``, x goes into it."""
+        """One place of a grid: x (B, R), condition (B, C); ``past`` as in ``GridPast``, x goes into it."""
         below, right = row + self.dilation, column + self.dilation  # where the place lies within the zeros around
         past[:, below, right] = x
         columns = [column, right, right + self.dilation, column, right]
@@ -118,8 +118,8 @@ class GatedLayer(nn.Module):
 class WaveNetStack(nn.Module):
     """(B, R, *grid) -> the sum of all layers' skips (B, S, *grid).
 
-    ``dimensions`` is 1 for sequences and 2 for pictures. The condition (B, C, F) is optional: F is 1, or as long as
-    x, or each of its frames is held for ``hold`` samples (it is projected first, which is F * hold / F times cheaper).
+    ``dimensions`` is 1 for sequences and 2 for grids. The condition (B, C, F) is optional: F is 1, or as long as x, or
+    each of its frames is held for ``hold`` samples (it is projected first, which is F * hold / F times cheaper).
     """
 
     def __init__(self, dilations: Sequence[int], residual: int, skip: int, condition: int = 0, dimensions: int = 1):
@@ -173,13 +173,13 @@ class WaveNetStack(nn.Module):
         state.time += 1
         return total, state
 
-    def empty_picture(self, like: Tensor, side: int) -> PicturePast:
-        """A picture of side * side places with none of them filled, for as many rows as ``like`` (B, ...) has."""
+    def empty_grid(self, like: Tensor, side: int) -> GridPast:
+        """A grid of side * side places with none of them filled, for as many rows as ``like`` (B, ...) has."""
         sizes = [(len(like), dilation + side, side + 2 * dilation, self.residual) for dilation in self.dilations]
-        return PicturePast([like.new_zeros(size) for size in sizes])
+        return GridPast([like.new_zeros(size) for size in sizes])
 
-    def place(self, x: Tensor, past: PicturePast, condition: Tensor | None = None) -> tuple[Tensor, PicturePast]:
-        """The next place x (B, R) of a picture in raster order, with its condition (B, C); returns skips (B, S)."""
+    def place(self, x: Tensor, past: GridPast, condition: Tensor | None = None) -> tuple[Tensor, GridPast]:
+        """The next place x (B, R) of a grid in raster order, with its condition (B, C); returns skips (B, S)."""
         row, column = divmod(past.filled, past.inputs[0].shape[2] - 2 * self.dilations[0])
         total = 0
         for layer, inputs in zip(self.layers, past.inputs, strict=True):

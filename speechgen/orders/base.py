@@ -53,7 +53,7 @@ def build_order(
             return Masked(config)
         case FramesConfig():
             if len(sides) != 3:
-                raise UserError("order: frames goes from frame to frame of a clip; use a tokenizer of videos")
+                raise UserError("order: frames needs a grid of three sides, such as clips have; use order: masked")
             return Frames(config, sides[0], sides[1] * sides[2])
         case NextScaleConfig():
             return NextScale(config)
@@ -111,6 +111,6 @@ def _check_unit(order: OrderConfig, codebooks: int) -> None:
 
 def _check_span(order: MaskedConfig | LevelsConfig, sides: tuple[int, ...]) -> None:
     if len(sides) != 1:
-        raise UserError(f"order.span: {order.span} joins neighbours in time, which sounds have; use span: 1")
+        raise UserError(f"order.span: {order.span} joins neighbours in a row, such as sounds have; use span: 1")
     if order.span >= sides[0]:
         raise UserError(f"order.span: {order.span} leaves one span of {sides[0]} positions; use a smaller one")

@@ -1,7 +1,7 @@
 """Frame by frame, and within a frame a few positions at a time in random order (NOVA, Deng et al. 2025).
 
-A clip stands twice in the sequence: whole, where frame t sees those before it and itself; and with blanks, where frame
-t sees the whole frames before it and what is known of itself. So all frames are learned in one pass.
+The grid stands twice in the sequence: whole, where frame t sees those before it and itself; and with blanks, where
+frame t sees the whole frames before it and what is known of itself. So all frames are learned in one pass.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ class Frames:
         return View(twice, drawn, twice, drawn.unsqueeze(-1), self.visible(device))
 
     def visible(self, device: torch.device | None = None) -> Tensor:
-        """Which positions (columns) each one (rows) sees, (2 S, 2 S) bool: the whole clip's, then the blank one's."""
+        """Which positions (columns) each one (rows) sees, (2 S, 2 S) bool: the whole grid's, then the blank one's."""
         frame = torch.arange(self.count, device=device).repeat_interleave(self.each)
         before, own = frame[None, :] < frame[:, None], frame[None, :] == frame[:, None]
         nothing = torch.zeros_like(own)

@@ -1,4 +1,4 @@
-"""Codebook after codebook: the first says what is heard, each later one refines all positions at once.
+"""Codebook after codebook: the first says the most, each later one refines all positions at once.
 
 The first from left to right and the others in one pass each is VALL-E (Wang et al. 2023, section 4.2); every level in a
 few masked steps is SoundStorm (Borsos et al. 2023), and with spans and a restricted context MAGNeT (Ziv et al. 2024).

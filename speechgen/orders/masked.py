@@ -1,8 +1,8 @@
 """Masked order: a few positions at a time, anywhere, each seeing all that is known (MaskGIT, Chang et al. 2022).
 
 The positions of a step are those the head is surest of, or random ones (MAR, Li et al. 2024), for which any head will
-do. What is known changes everywhere with each step, so nothing can be cached. Of sounds, neighbours say much about each
-other, so that positions may be hidden and drawn by spans of adjacent ones (MAGNeT, Ziv et al. 2024, section 3.1).
+do. What is known changes everywhere with each step, so nothing can be cached. Where neighbours in a row say much about
+each other, positions may be hidden and drawn by spans of adjacent ones (MAGNeT, Ziv et al. 2024, section 3.1).
 """
 
 import math
@@ -20,8 +20,8 @@ from speechgen.orders.layout import View
 
 class MaskedConfig(Config):
     """``choice`` of the positions of a step. ``steps`` of generation, at most one for each span. ``span``: adjacent
-    positions of a sound that are hidden and drawn together; the spans lie side by side from the first position on.
-    ``length``: of sounds, whether all positions are drawn, or as many as the model predicts; the rest is silence."""
+    positions of a row that are hidden and drawn together; the spans lie side by side from the first position on.
+    ``length``: of rows, whether all positions are drawn, or as many as the model predicts; the rest is silence."""
 
     kind: Literal["masked"] = "masked"
     choice: Literal["confidence", "random"] = "confidence"

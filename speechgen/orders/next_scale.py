@@ -1,4 +1,4 @@
-"""Next-scale order: a whole picture, tiny at first, then larger and larger (VAR, Tian et al. 2024).
+"""Next-scale order: a whole grid, tiny at first, then larger and larger (VAR, Tian et al. 2024).
 
 All units of a scale are drawn at once; they see each other's places and every smaller scale. What a scale is shown is
 its canvas: what the smaller ones amount to, at the new size.

@@ -16,8 +16,9 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 
 from speechgen.errors import UserError
-from speechgen.models.speak import Drawing
+from speechgen.models.lines import Drawing
 from speechgen.serving.clone import Asked, Cloner
+from speechgen.serving.codec_tab import codec_tab
 from speechgen.serving.comparison import Comparer
 from speechgen.serving.dub import Dubber
 from speechgen.serving.dub_tab import dub_tab
@@ -64,7 +65,7 @@ def build_app(
         with gr.Tab("Dub"):
             dub_tab(Dubber(cloner.synthesiser, cloner.folder, cloner.limits), LANGUAGES, _told, _files_only)
         with gr.Tab("Codec"):
-            _codec_tab(comparer)
+            codec_tab(comparer, _told, _files_only)
         if player is not None:
             with gr.Tab("WaveNet"):
                 wavenet_tab(player, _told, _files_only)
@@ -226,44 +227,6 @@ def _clone_tab(cloner: Cloner) -> None:
     prompt.change(_told(cloner.look_at), prompt, verdict, show_progress="hidden", api_visibility="private")
     gr.on([prompt.upload, prompt.stop_recording], lambda: MY_VOICE, None, voice, show_progress="hidden",
           api_visibility="private")  # fmt: skip
-
-
-def _codec_tab(comparer: Comparer) -> None:
-    bitrates = comparer.bitrates()
-    lowest, highest = bitrates[0], bitrates[-1]
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=5):
-            recording = _files_only(
-                gr.Audio(sources=["upload", "microphone"], type="filepath", label="Speech, music or any sound",
-                         buttons=[], elem_id="recording")
-            )  # fmt: skip
-        with gr.Column(scale=6):
-            kbps = gr.Slider(
-                lowest, highest, bitrates[len(bitrates) // 2], step=lowest, label="Bitrate (kbit/s)", elem_id="kbps",
-                info="A telephone takes 64, a good music file 128 and more",
-            )  # fmt: skip
-            button = gr.Button("Compare", variant="primary", elem_id="compare")
-    report = gr.Markdown(elem_id="codec-report")
-    with gr.Row():
-        original = gr.Audio(label="A: original", type="filepath", interactive=False, buttons=[], elem_id="original")
-        decoded = gr.Audio(label="B: coded and decoded", type="filepath", interactive=False, buttons=["download"],
-                           elem_id="decoded")  # fmt: skip
-    with gr.Row(equal_height=False):
-        picture = gr.Image(
-            label="B, and how B differs from A", interactive=False, buttons=[], elem_id="difference", scale=3
-        )
-        table = gr.Dataframe(headers=["Metric", "Value", "Better"], label="How alike they are", interactive=False,
-                             elem_id="metrics", scale=2)  # fmt: skip
-    codes = gr.DownloadButton("Save the codes (.sgc)", visible=False, size="sm", elem_id="save-codes")
-
-    def compare(recording, kbps):
-        made = comparer.compare(recording, float(kbps) + 1e-6)
-        rows = [list(row) for row in made.rows]
-        saved = gr.update(value=str(made.codes), visible=True)
-        return made.report, str(made.original), str(made.decoded), str(made.picture), rows, saved
-
-    shown = [report, original, decoded, picture, table, codes]
-    button.click(_told(compare), [recording, kbps], shown, concurrency_limit=1, api_visibility="private")
 
 
 def _told(function: Callable) -> Callable:

@@ -7,7 +7,7 @@ from typing import Self
 
 from torch import Tensor
 
-from speechgen.models.speak import Line, advance
+from speechgen.models.lines import Line, advance
 from speechgen.models.tts import TokenTTS
 
 AHEAD = 32  # units that a line may be ahead of its reader: 1.3 s at 25 steps a second

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from speechgen.audio.files import write_audio
 from speechgen.errors import UserError, nearest
-from speechgen.models.speak import Drawing
+from speechgen.models.lines import Drawing
 from speechgen.models.voice import Voice
 from speechgen.serving.limits import Limits
 from speechgen.serving.pictures import take_png

@@ -9,7 +9,7 @@ import torch
 from speechgen.audio.files import read_audio, write_audio
 from speechgen.audio.watermark import mark
 from speechgen.errors import UserError
-from speechgen.models.speak import Drawing
+from speechgen.models.lines import Drawing
 from speechgen.models.voice import Voice
 from speechgen.serving.limits import Limits
 from speechgen.serving.prompts import sounding, trim_silence

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import gradio as gr
 
-from speechgen.models.speak import Drawing
+from speechgen.models.lines import Drawing
 from speechgen.serving.dub import Dub, Dubber
 
 

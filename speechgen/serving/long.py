@@ -16,8 +16,8 @@ from torch import Tensor
 from speechgen.audio.stream import AudioWriter
 from speechgen.audio.watermark import Watermarker
 from speechgen.errors import UserError
+from speechgen.models.lines import Drawing
 from speechgen.models.load import fingerprint
-from speechgen.models.speak import Drawing
 from speechgen.models.voice import Voice
 from speechgen.orders.speculative import Tally
 from speechgen.serving.guard import Guard

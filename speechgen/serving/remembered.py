@@ -4,8 +4,9 @@ import hashlib
 import threading
 from collections import OrderedDict
 
+from speechgen.models.lines import Drawing, is_guided
 from speechgen.models.prompt_state import PromptState
-from speechgen.models.speak import Drawing, is_guided, remember
+from speechgen.models.speak import remember
 from speechgen.models.tts import TokenTTS
 from speechgen.models.voice import Voice
 

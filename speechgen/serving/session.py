@@ -10,8 +10,9 @@ from torch import Tensor
 
 from speechgen.audio.watermark import Watermarker
 from speechgen.models.draft import speak_with_draft
+from speechgen.models.lines import Drawing
 from speechgen.models.prompt_state import PromptState
-from speechgen.models.speak import Drawing, begin, speak
+from speechgen.models.speak import begin, speak
 from speechgen.models.tts import TokenTTS
 from speechgen.models.voice import Voice
 from speechgen.orders.speculative import Tally

@@ -13,11 +13,12 @@ from speechgen.audio.resample import resample
 from speechgen.errors import UserError
 from speechgen.models.align import align
 from speechgen.models.draft import check_draft
+from speechgen.models.lines import Drawing
 from speechgen.models.listener import Listener
 from speechgen.models.load import load, unit_fingerprint
 from speechgen.models.rows import symbol_numbers
-from speechgen.models.speak import Drawing
-from speechgen.models.tts import UNKNOWN, TokenTTS
+from speechgen.models.tts import TokenTTS
+from speechgen.models.tts_config import UNKNOWN
 from speechgen.models.voice import Voice
 from speechgen.nn.packed import Precision, pack_linears
 from speechgen.orders.speculative import Tally

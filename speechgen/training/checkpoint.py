@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from speechgen.errors import UserError
+from speechgen.models.weights import BEST, list_checkpoints, load_weights
 
 KEEP = 2
-BEST = "best"
 
 
 def save_checkpoint(exp: Path, step: int, modules: dict[str, nn.Module], optimisers: dict, extra: dict) -> Path:
@@ -37,11 +37,6 @@ def save_checkpoint(exp: Path, step: int, modules: dict[str, nn.Module], optimis
     return folder
 
 
-def list_checkpoints(exp: Path) -> list[Path]:
-    """Finished checkpoints of a run, oldest first; a half-written one is hidden and never listed."""
-    return sorted(path for path in (exp / "checkpoints").glob("[0-9]*") if (path / "state.pt").exists())
-
-
 def save_best(exp: Path, averages: dict[str, nn.Module]) -> None:
     """Write ``exp/best``: the averaged weights whose held-out loss is the lowest so far, for ``speechgen pack``."""
     partial = exp / f".{BEST}.{os.getpid()}"
@@ -51,14 +46,6 @@ def save_best(exp: Path, averages: dict[str, nn.Module]) -> None:
         safetensors.torch.save_file(_contiguous(average.state_dict()), partial / f"{name}-ema.safetensors")
     shutil.rmtree(exp / BEST, ignore_errors=True)
     os.replace(partial, exp / BEST)
-
-
-def weights_of_run(exp: Path) -> Path | None:
-    """The folder with the averaged weights that a run is judged by: the best, else the newest; None before any."""
-    checkpoints = list_checkpoints(exp)
-    if not checkpoints:
-        return None
-    return exp / BEST if (exp / BEST).exists() else checkpoints[-1]
 
 
 def load_checkpoint(folder: Path, modules: dict[str, nn.Module], optimisers: dict) -> dict:
@@ -76,30 +63,6 @@ def load_checkpoint(folder: Path, modules: dict[str, nn.Module], optimisers: dic
     except Exception as error:
         raise UserError(f"{folder / 'state.pt'}: not a checkpoint of ours ({type(error).__name__})") from None
     return state
-
-
-def load_weights(module: nn.Module, path: Path, *more: Path) -> None:
-    """Fill a module from one or more safetensors files; raises UserError naming the file and the first wrong tensor."""
-    weights: dict[str, torch.Tensor] = {}
-    for part in (path, *more):
-        try:
-            weights |= safetensors.torch.load_file(part)
-        except FileNotFoundError:
-            raise UserError(f"{part}: no such weights") from None
-        except Exception as error:
-            raise UserError(f"{part}: damaged or not safetensors ({' '.join(str(error).split())[:120]})") from None
-    wanted = module.state_dict()
-    for name, tensor in wanted.items():
-        if name not in weights:
-            raise UserError(f"{path}: tensor {name!r} is missing; the weights belong to another config")
-        if weights[name].shape != tensor.shape:
-            raise UserError(
-                f"{path}: tensor {name!r} is {tuple(weights[name].shape)}, the config asks for {tuple(tensor.shape)}"
-            )
-    for name in weights:
-        if name not in wanted:
-            raise UserError(f"{path}: tensor {name!r} has no place in this model; the weights belong to another config")
-    module.load_state_dict(weights)
 
 
 def _contiguous(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

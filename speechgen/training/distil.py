@@ -5,7 +5,8 @@ from torch import Tensor
 
 from speechgen.errors import UserError
 from speechgen.heads.one_step import OneStepHeadConfig
-from speechgen.models.tts import Rows, TokenTTS
+from speechgen.models.rows import Rows
+from speechgen.models.tts import TokenTTS
 
 LOWEST_TEMPERATURE = 0.3  # noises are drawn at temperatures from here to 1, so that the student may be cooled as well
 

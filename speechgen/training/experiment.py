@@ -16,12 +16,14 @@ from speechgen.data.shards import Example, read_shards
 from speechgen.data.sound_units import SoundUnits
 from speechgen.data.units import Units, read_units
 from speechgen.errors import UserError, nearest
-from speechgen.losses.perceptual import ListenerLayers, PerceptualConfig, PerceptualLoss, TransformersLayers
+from speechgen.losses.perceptual import PerceptualLoss
 from speechgen.models.generator import Generator
+from speechgen.models.layers import ListenerLayers, PerceptualConfig, TransformersLayers
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import load
 from speechgen.models.lora import LoRAConfig, add_lora
-from speechgen.models.tts import TokenTTS, TTSConfig
+from speechgen.models.tts import TokenTTS
+from speechgen.models.tts_config import TTSConfig
 from speechgen.models.wavenet import WaveNetConfig, build_wavenet
 from speechgen.stages.locks import hold
 from speechgen.tokenizers.codec import Codec, CodecConfig, build_codec

@@ -15,7 +15,8 @@ from speechgen.config import Config
 from speechgen.losses.adversarial import discriminator_losses, generator_losses
 from speechgen.losses.balancer import Balancer
 from speechgen.losses.discriminators import DiscriminatorConfig
-from speechgen.losses.perceptual import PerceptualConfig, PerceptualLoss
+from speechgen.losses.perceptual import PerceptualLoss
+from speechgen.models.layers import PerceptualConfig
 
 # EnCodec's 0.999 suits hundreds of thousands of steps. Norms of adversarial losses grow while discriminators learn; a
 # mean over the last hundred steps follows them in runs of hundreds.

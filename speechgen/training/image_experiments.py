@@ -8,11 +8,12 @@ from torch import nn
 from speechgen.config import Config
 from speechgen.data.images import Images
 from speechgen.errors import UserError
-from speechgen.losses.perceptual import ClassifierLayers, PerceptualConfig, PerceptualLoss
+from speechgen.losses.perceptual import PerceptualLoss
 from speechgen.models.classifier import ImageClassifier, ImageClassifierConfig
 from speechgen.models.clip import Clip, ClipConfig
 from speechgen.models.gan import ImageGAN, ImageGANConfig
 from speechgen.models.generator import Generator, GeneratorConfig
+from speechgen.models.layers import ClassifierLayers, PerceptualConfig
 from speechgen.models.load import load
 from speechgen.models.normalizing_flow import ImageFlow, ImageFlowConfig
 from speechgen.models.vae import ImageVAE, ImageVAEConfig

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from speechgen.errors import UserError
+from speechgen.models.weights import BEST, list_checkpoints
 from speechgen.training.average import averaged
-from speechgen.training.checkpoint import BEST, list_checkpoints, load_checkpoint, save_best, save_checkpoint
+from speechgen.training.checkpoint import load_checkpoint, save_best, save_checkpoint
 from speechgen.training.facts import write_facts
 from speechgen.training.interrupt import Interrupt
 from speechgen.training.machine import describe_machine

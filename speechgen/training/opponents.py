@@ -13,7 +13,7 @@ from speechgen.config import make_config
 from speechgen.errors import UserError
 from speechgen.losses.discriminators import DiscriminatorConfig
 from speechgen.models.load import folder_of
-from speechgen.training.checkpoint import list_checkpoints
+from speechgen.models.weights import list_checkpoints
 
 KEPT = "discriminators.safetensors"
 CONFIG = "config"  # the key of the file's metadata that holds the sizes, as JSON

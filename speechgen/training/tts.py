@@ -12,10 +12,13 @@ from speechgen.config import Config
 from speechgen.data.batches import LengthBatches, share
 from speechgen.data.units import Units
 from speechgen.errors import UserError
+from speechgen.models.arrange import make_rows
+from speechgen.models.lines import Drawing
 from speechgen.models.load import unit_fingerprint
-from speechgen.models.rows import Segment, make_rows, symbol_numbers
-from speechgen.models.speak import Drawing, speak
-from speechgen.models.tts import Rows, TokenTTS, TTSConfig
+from speechgen.models.rows import Rows, Segment, symbol_numbers
+from speechgen.models.speak import speak
+from speechgen.models.tts import TokenTTS
+from speechgen.models.tts_config import TTSConfig
 from speechgen.models.voice import Voice
 from speechgen.nn.whitening import Whitening
 from speechgen.tokenizers.base import Tokens

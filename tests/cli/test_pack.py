@@ -12,7 +12,7 @@ from speechgen.data.origins import ORIGINS
 from speechgen.evaluation.facts import model_facts, read_front_matter
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.models.load import build, fingerprint, load, load_entropy
-from speechgen.models.tts import TTSConfig
+from speechgen.models.tts_config import TTSConfig
 from speechgen.tokenizers.codec import CodecConfig
 from speechgen.training.checkpoint import save_checkpoint
 from speechgen.training.entropy import EntropyConfig, EntropyNetwork, quantise

@@ -19,8 +19,8 @@ from speechgen.evaluation.ablation import read_ablation, train_variant
 from speechgen.evaluation.coding import ContinuousSystem
 from speechgen.evaluation.curves import draw_curves, read_curves, write_curves
 from speechgen.models.load import load
+from speechgen.models.weights import list_checkpoints
 from speechgen.tokenizers.codec import CodecConfig, build_codec
-from speechgen.training.checkpoint import list_checkpoints
 from speechgen.training.loop import train
 
 RATE = 8000

@@ -14,8 +14,8 @@ from speechgen.evaluation import bench_speech as timing
 from speechgen.evaluation import speech_peers
 from speechgen.evaluation.bench_speech import Other, Ours, bench_speech, random_synthesiser, random_voice
 from speechgen.evaluation.speech_peers import PEERS, Peer
-from speechgen.models.speak import Drawing
-from speechgen.models.tts import TTSConfig
+from speechgen.models.lines import Drawing
+from speechgen.models.tts_config import TTSConfig
 from speechgen.serving.synthesiser import Synthesiser
 
 KEYS = {

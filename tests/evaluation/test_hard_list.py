@@ -15,7 +15,7 @@ from speechgen.evaluation.hard_list import (
     summary,
     write_hard_list_results,
 )
-from speechgen.models.speak import Drawing
+from speechgen.models.lines import Drawing
 from speechgen.serving.synthesiser import Synthesiser
 from speechgen.text.normalise import normalise
 

@@ -11,7 +11,7 @@ from speechgen.data.kaldi import DataDir, Utterance
 from speechgen.errors import UserError
 from speechgen.evaluation.recordings import Recordings, corpus_prefix, find_recordings
 from speechgen.evaluation.tts import Choice, choose_prompts, read_list, resynthesise, speak_all
-from speechgen.models.speak import Drawing
+from speechgen.models.lines import Drawing
 from speechgen.serving.synthesiser import Synthesiser
 
 RATE = 16000

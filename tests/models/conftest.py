@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from speechgen.config import make_config
-from speechgen.models.tts import TokenTTS, TTSConfig
+from speechgen.models.tts import TokenTTS
+from speechgen.models.tts_config import TTSConfig
 
 TRIPLES = {
     "latents, given": {},

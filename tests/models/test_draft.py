@@ -12,8 +12,9 @@ from speechgen.models.draft import check_draft, draw_images_with_draft, speak_wi
 from speechgen.models.draw import Drawing as ImageDrawing
 from speechgen.models.draw import draw_images
 from speechgen.models.generator import Generator, GeneratorConfig
+from speechgen.models.lines import Drawing
 from speechgen.models.load import save_model
-from speechgen.models.speak import Drawing, speak
+from speechgen.models.speak import speak
 from speechgen.models.tts import TokenTTS
 from speechgen.orders.speculative import Tally
 

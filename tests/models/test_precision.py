@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from speechgen.models.lines import Drawing
 from speechgen.models.load import load
-from speechgen.models.speak import Drawing, speak
+from speechgen.models.speak import speak
 from speechgen.models.tts import TokenTTS
 from speechgen.nn.packed import pack_linears
 

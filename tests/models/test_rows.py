@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from speechgen.models.rows import Segment, make_rows, symbol_numbers
-from speechgen.models.tts import UNKNOWN
+from speechgen.models.arrange import make_rows
+from speechgen.models.rows import Segment, symbol_numbers
+from speechgen.models.tts_config import UNKNOWN
 
 
 def segment(durations: list[int], width: int = 6, codes: bool = False, seed: int = 0) -> Segment:

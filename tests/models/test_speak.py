@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from speechgen.models.rows import Segment, make_rows, symbol_numbers
-from speechgen.models.speak import GUARD, SECONDS_PER_SYMBOL, Drawing, hear, plan_durations, remember, speak
+from speechgen.models.arrange import make_rows
+from speechgen.models.conditions import GUARD, SECONDS_PER_SYMBOL, hear, plan_durations
+from speechgen.models.lines import Drawing
+from speechgen.models.rows import Segment, symbol_numbers
+from speechgen.models.speak import remember, speak
 from speechgen.models.tts import TokenTTS
 from speechgen.models.voice import Voice
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from speechgen.errors import UserError
-from speechgen.models.rows import Segment, make_rows
-from speechgen.models.tts import Rows, TokenTTS
+from speechgen.models.arrange import make_rows
+from speechgen.models.rows import Rows, Segment
+from speechgen.models.tts import TokenTTS
 
 TRIPLES = ["latents, given", "latents, attention", "codes, delay", "codes, depth"]
 

@@ -190,7 +190,7 @@ def test_what_cannot_be_is_refused() -> None:
         ("sound", CODES, {"kind": "levels"}, {"kind": "depth"}, "use head: categorical"),
         ("sound", CODES, {"kind": "levels", "span": 3}, None, "is of levels in masked steps"),
         ("sound", CODES, {"kind": "levels", "steps": [2], "span": 12}, None, "leaves one span of 12 positions"),
-        ("sound", LATENTS, {"kind": "frames"}, FLOW, "use a tokenizer of videos"),
+        ("sound", LATENTS, {"kind": "frames"}, FLOW, "a grid of three sides, such as clips have"),
         ("sound", LATENTS, {"kind": "next_scale"}, FLOW, "of clips and sounds it knows none"),
         ("sound", {**CODES, "codebooks": 9}, {"kind": "delay"}, None, "the codec has 3"),
         ("video", VAE, {"kind": "masked", "choice": "random", "length": "predicted"}, FLOW, "is for sounds"),

@@ -23,8 +23,8 @@ from speechgen.evaluation.logs import read_json
 from speechgen.models.load import load, unit_fingerprint
 from speechgen.models.systems import SYSTEMS, System
 from speechgen.models.tts import TokenTTS
+from speechgen.models.weights import list_checkpoints
 from speechgen.tokenizers.codec import build_codec
-from speechgen.training.checkpoint import list_checkpoints
 from speechgen.training.experiment import read_experiment
 from speechgen.training.facts import read_facts
 from speechgen.training.opponents import read_discriminators

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 import speechgen
-from speechgen.models.speak import Drawing, advance, begin, speak
+from speechgen.models.lines import Drawing, advance
+from speechgen.models.speak import begin, speak
 from speechgen.models.voice import Voice
 from speechgen.serving import batcher as batching
 from speechgen.serving.batcher import Batcher

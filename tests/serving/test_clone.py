@@ -9,7 +9,7 @@ from matplotlib.image import imread
 
 from speechgen.audio.files import read_audio, write_audio
 from speechgen.errors import UserError
-from speechgen.models.speak import Drawing
+from speechgen.models.lines import Drawing
 from speechgen.models.voice import Voice
 from speechgen.serving import voices
 from speechgen.serving.app import MY_VOICE, build_app

@@ -8,7 +8,7 @@ import torch
 import speechgen
 from speechgen.audio.files import read_audio, write_audio
 from speechgen.errors import UserError
-from speechgen.models.speak import Drawing
+from speechgen.models.lines import Drawing
 from speechgen.serving.dub import Dub, Dubber
 from speechgen.serving.prompts import sounding, trim_silence
 

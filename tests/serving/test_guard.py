@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from speechgen.errors import UserError
-from speechgen.models.speak import Drawing
+from speechgen.models.lines import Drawing
 from speechgen.serving.clone import report
 from speechgen.serving.guard import Guard, Verdict
 from speechgen.serving.synthesiser import Synthesiser

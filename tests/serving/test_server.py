@@ -20,7 +20,7 @@ import uvicorn
 
 import speechgen
 from speechgen.audio.watermark import detect
-from speechgen.models.speak import Drawing
+from speechgen.models.lines import Drawing
 from speechgen.serving import voices
 from speechgen.serving.limits import RequestLimits
 from speechgen.serving.server.app import build_server

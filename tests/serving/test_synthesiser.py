@@ -11,7 +11,7 @@ import speechgen
 from speechgen.audio.files import read_audio, write_audio
 from speechgen.audio.watermark import detect, mark
 from speechgen.errors import UserError
-from speechgen.models.speak import Drawing
+from speechgen.models.lines import Drawing
 from speechgen.models.voice import Voice
 from speechgen.serving import session, synthesiser
 from speechgen.serving.batcher import Batcher

@@ -13,7 +13,7 @@ from speechgen.config import make_config
 from speechgen.data.shards import Example
 from speechgen.data.units import Units
 from speechgen.models.listener import Listener, ListenerConfig
-from speechgen.models.tts import TTSConfig
+from speechgen.models.tts_config import TTSConfig
 from speechgen.tokenizers.codec import Codec, CodecConfig, build_codec
 from speechgen.training.codec import CodecTask, CodecTraining
 from speechgen.training.distil import Teacher

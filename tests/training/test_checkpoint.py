@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 from speechgen.errors import UserError
-from speechgen.training.checkpoint import list_checkpoints, load_checkpoint, load_weights, save_checkpoint
+from speechgen.models.weights import list_checkpoints, load_weights
+from speechgen.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 class Bomb:

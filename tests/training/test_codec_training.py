@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from speechgen.losses.perceptual import ListenerLayers, PerceptualConfig, PerceptualLoss
+from speechgen.losses.perceptual import PerceptualLoss
+from speechgen.models.layers import ListenerLayers, PerceptualConfig
 from speechgen.models.listener import Listener, ListenerConfig
 from speechgen.training.codec import CodecTraining
 from speechgen.training.loop import train

@@ -2,7 +2,8 @@
 
 import torch
 
-from speechgen.models.speak import Drawing, speak
+from speechgen.models.lines import Drawing
+from speechgen.models.speak import speak
 from speechgen.training.loop import train
 
 

@@ -8,7 +8,7 @@ import torch
 
 from speechgen.errors import UserError
 from speechgen.evaluation.curves import read_curves
-from speechgen.training.checkpoint import list_checkpoints
+from speechgen.models.weights import list_checkpoints
 from speechgen.training.facts import read_facts
 from speechgen.training.loop import train
 from speechgen.training.pace import Pace

@@ -14,7 +14,7 @@ from speechgen.data.shards import write_shards
 from speechgen.errors import UserError
 from speechgen.losses.discriminators import DiscriminatorConfig, Discriminators
 from speechgen.models.load import load
-from speechgen.training.checkpoint import list_checkpoints
+from speechgen.models.weights import list_checkpoints
 from speechgen.training.experiment import CodecExperiment, run_experiment
 from speechgen.training.opponents import KEPT, read_discriminators, start_discriminators
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from speechgen.errors import UserError
-from speechgen.training.checkpoint import BEST, list_checkpoints, load_weights
+from speechgen.models.weights import BEST, list_checkpoints, load_weights
 from speechgen.training.facts import read_facts
 from speechgen.training.loop import Shown, train
 from speechgen.training.patience import Patience

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from speechgen.errors import UserError
-from speechgen.training.checkpoint import list_checkpoints
+from speechgen.models.weights import list_checkpoints
 from speechgen.training.interrupt import Interrupt
 from speechgen.training.loop import train
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from speechgen.errors import UserError
-from speechgen.models.tts import UNKNOWN
+from speechgen.models.tts_config import UNKNOWN
 from speechgen.training.loop import train
 from speechgen.training.tts import TTSTask, build_tts
 

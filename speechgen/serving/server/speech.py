@@ -20,7 +20,7 @@ from speechgen.audio.files import encode_audio
 from speechgen.audio.resample import StreamResampler
 from speechgen.audio.stream import PcmPipe, WavPipe
 from speechgen.errors import UserError, nearest
-from speechgen.models.speak import Drawing
+from speechgen.models.lines import Drawing
 from speechgen.models.voice import Voice
 from speechgen.serving.batcher import Batcher
 from speechgen.serving.limits import RequestLimits

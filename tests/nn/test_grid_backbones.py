@@ -1,22 +1,22 @@
-"""Backbones of pictures: what a place sees, and steps that equal the whole."""
+"""Backbones of grids: what a place sees, and steps that equal the whole."""
 
 import pytest
 import torch
 
-from speechgen.nn.pixelcnn import PictureBackbone, PixelCNN, PixelRNN
+from speechgen.nn.pixelcnn import GridBackbone, PixelCNN, PixelRNN
 
 SIDE, WIDTH = 5, 8
 
 
 @pytest.fixture(params=[PixelCNN, PixelRNN])
-def backbone(request: pytest.FixtureRequest) -> PictureBackbone:
+def backbone(request: pytest.FixtureRequest) -> GridBackbone:
     torch.manual_seed(0)
     return request.param(WIDTH, 3, SIDE).eval()  # three layers: the dilation begins again
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
 @torch.no_grad()
-def test_steps_equal_the_whole(backbone: PictureBackbone, at_once: int) -> None:
+def test_steps_equal_the_whole(backbone: GridBackbone, at_once: int) -> None:
     x, condition = torch.randn(2, SIDE**2, WIDTH), torch.randn(2, WIDTH)
     state, made = backbone.initial_state(2, SIDE**2, condition=condition), []
     for some in x.split(at_once, dim=1):
@@ -26,7 +26,7 @@ def test_steps_equal_the_whole(backbone: PictureBackbone, at_once: int) -> None:
 
 
 @torch.no_grad()
-def test_a_place_sees_those_before_it_alone(backbone: PictureBackbone) -> None:
+def test_a_place_sees_those_before_it_alone(backbone: GridBackbone) -> None:
     x, condition = torch.randn(1, SIDE**2, WIDTH), torch.randn(1, WIDTH)
     whole = backbone(x, condition)
     for place in (0, 7, 12, 23):

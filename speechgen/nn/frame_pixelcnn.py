@@ -1,4 +1,5 @@
-"""The backbone of Video Pixel Networks (Kalchbrenner et al. 2017): what was seen of earlier frames, then a PixelCNN.
+"""A PixelCNN frame by frame, told what was seen of earlier frames: the backbone of Video Pixel Networks (Kalchbrenner
+et al. 2017).
 
 Each earlier frame goes through convolutions that keep its size and through a convolutional LSTM over time; what that
 remembers tells the masked stack, place by place, what the next frame may look like. As in ``nn.pixelcnn`` each position
@@ -11,24 +12,24 @@ import torch
 from torch import Tensor, nn
 
 from speechgen.nn.convnext import ConvNeXtStack
-from speechgen.nn.wavenet import PicturePast, WaveNetStack, dilation_cycle
+from speechgen.nn.wavenet import GridPast, WaveNetStack, dilation_cycle
 
 CYCLE, KERNEL = 2, 3
 BLOCKS = 2  # of the encoder of frames
 
 
 @dataclass
-class ClipSoFar:
+class FramesSoFar:
     """The inputs (B, places, width) given of this frame, the condition (B, width), what the LSTM says and keeps of
     earlier ones, each (B, width, H, W), and what the stack keeps of this one."""
 
     inputs: Tensor
     condition: Tensor
     memory: tuple[Tensor, Tensor]
-    picture: PicturePast
+    past: GridPast
 
 
-class VideoPixels(nn.Module):
+class FramePixelCNN(nn.Module):
     """(B, S, width) to (B, S, width), S positions of frames in raster order, each seeing those before it."""
 
     def __init__(self, width: int, layers: int, frames: int, side: int) -> None:
@@ -50,22 +51,22 @@ class VideoPixels(nn.Module):
             said.append(self._frame(x[:, frame * each : (frame + 1) * each], memory[0], condition))
         return torch.cat(said, dim=1)
 
-    def initial_state(self, batch: int, max_length: int, *, condition: Tensor) -> ClipSoFar:
-        """Nothing yet, of a clip of ``max_length`` positions."""
+    def initial_state(self, batch: int, max_length: int, *, condition: Tensor) -> FramesSoFar:
+        """Nothing yet, of frames of ``max_length`` positions together."""
         nothing = self._nothing(batch, condition)
-        picture = self.stack.empty_picture(nothing, self.side)
-        return ClipSoFar(condition.new_zeros(batch, 0, self.width), condition, (nothing, nothing), picture)
+        past = self.stack.empty_grid(nothing, self.side)
+        return FramesSoFar(condition.new_zeros(batch, 0, self.width), condition, (nothing, nothing), past)
 
     @torch.no_grad()
-    def step(self, x: Tensor, state: ClipSoFar) -> tuple[Tensor, ClipSoFar]:
+    def step(self, x: Tensor, state: FramesSoFar) -> tuple[Tensor, FramesSoFar]:
         """Continue by x (B, 1, width); equals ``forward`` on everything so far. Each place is computed once."""
-        inputs, memory, picture = torch.cat([state.inputs, x], dim=1), state.memory, state.picture
-        if picture.filled == self.side**2:
+        inputs, memory, past = torch.cat([state.inputs, x], dim=1), state.memory, state.past
+        if past.filled == self.side**2:
             memory = self._remember(inputs[:, 1:], memory)  # inputs come one position late
-            inputs, picture = x, self.stack.empty_picture(x, self.side)
-        told = memory[0].flatten(2)[:, :, picture.filled] + state.condition
-        skips, picture = self.stack.place(x[:, 0], picture, told)
-        return self.output(skips.relu()).relu().unsqueeze(1), ClipSoFar(inputs, state.condition, memory, picture)
+            inputs, past = x, self.stack.empty_grid(x, self.side)
+        told = memory[0].flatten(2)[:, :, past.filled] + state.condition
+        skips, past = self.stack.place(x[:, 0], past, told)
+        return self.output(skips.relu()).relu().unsqueeze(1), FramesSoFar(inputs, state.condition, memory, past)
 
     def _frame(self, x: Tensor, told: Tensor, condition: Tensor) -> Tensor:
         """A frame (B, side * side, width), told what came before (B, width, H, W)."""

@@ -1,11 +1,11 @@
-"""Backbones of clips: which positions each output depends on, and steps that equal the whole."""
+"""Backbones of frames: which positions each output depends on, and steps that equal the whole."""
 
 import pytest
 import torch
 
+from speechgen.nn.frame_pixelcnn import FramePixelCNN
 from speechgen.nn.space_time import SpaceTimeTransformer
 from speechgen.nn.transformer import TransformerConfig
-from speechgen.nn.video_pixels import VideoPixels
 
 FRAMES, SIDE, WIDTH = 3, 3, 8
 LAYERS = 3  # of the masked stack: the dilation begins again
@@ -24,8 +24,8 @@ def inputs(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(2, FRAMES * SIDE**2, WIDTH, generator=draw), torch.randn(2, WIDTH, generator=draw)
 
 
-def test_pixels_of_a_clip_depend_on_those_before_them_and_steps_equal_the_whole() -> None:
-    backbone = awake(VideoPixels(WIDTH, LAYERS, FRAMES, SIDE))
+def test_positions_of_frames_depend_on_those_before_them_and_steps_equal_the_whole() -> None:
+    backbone = awake(FramePixelCNN(WIDTH, LAYERS, FRAMES, SIDE))
     x, condition = inputs()
     with torch.no_grad():
         whole = backbone(x, condition)
