@@ -16,6 +16,8 @@ results_option
 option name "" "what the packed model is called (else: as its experiment)"
 option licence "" "licence of the packed weights, which the images allow"
 parse_options "$@"
+one_of tokenizer conf/tokenizer none
+one_of judge conf/scorer
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
