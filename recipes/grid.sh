@@ -19,6 +19,7 @@ scorer=${scorer:-conf/scorer} # where the config of what judges lies
 heard=() units=()             # what a dump of sounds says of itself, to the classifier and to the cells
 against=()                    # what distances of sounds are measured from
 trained=()                    # tokenizers that the cells need
+found=()                      # where these lie
 device=()                     # cells are trained one after the other, on one accelerator at most
 ((ngpu > 0)) || device=(--device cpu)
 
@@ -27,7 +28,7 @@ step 1 prepare "corpus -> data/train, dev and test" ${corpus:+from "$corpus"} to
 
 "dump_${kind}s"
 [[ $kind == image ]] || against=(--train dump/train --label "$label")
-[[ ! -d conf/tokenizer ]] || trained=(conf/tokenizer)
+[[ ! -d conf/tokenizer ]] || trained=(conf/tokenizer) found=(--tokenizers "$expdir/tokenizer")
 
 step 3 parts "dump/ -> $expdir/: the classifier that judges, and tokenizers where they are trained" \
   from "$scorer" "${trained[@]}" dump to "$expdir/classifier/checkpoints" "${trained[@]/#conf/$expdir}" -- \
@@ -42,6 +43,6 @@ step 4 grid "dump/ -> $exp/: a run for each cell, pictures; GRID.md" \
   from "$config" conf/cell.yaml dump "$expdir/classifier/checkpoints" "${trained[@]/#conf/$expdir}" \
   to "$exp/grid.json" "$results" -- \
   speechgen grid "$config" --test dump/test --classifier "$expdir/classifier" --out "$exp" \
-  --results "$results" "${device[@]}" "${against[@]}" "${units[@]}" "${overrides[@]/#/--set=}"
+  --results "$results" "${device[@]}" "${against[@]}" "${found[@]}" "${units[@]}" "${overrides[@]/#/--set=}"
 
 run_steps "$exp"

@@ -16,12 +16,17 @@ results_option
 option name "" "what the packed model is called (else: as its experiment)"
 option licence "" "licence of the packed weights, which the images allow"
 parse_options "$@"
+one_of tokenizer conf/tokenizer none
+one_of judge conf/scorer
 
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}
 read -ra overrides <<< "$set"
 place_results image
 units=()
 [[ $tokenizer == none ]] || units=(--set="tokenizer=$expdir/tokenizer/$tokenizer")
+looks=() # what looks at a tokenizer's images, where something does
+[[ $tokenizer == none ]] || ! grep -q "kind: classifier" "conf/tokenizer/$tokenizer.yaml" ||
+  looks=(--set="task.perceptual.model=$expdir/$judge")
 enlarged=() # what makes the small pictures
 [[ -z $small ]] || enlarged=(--small "$expdir/small/$(basename "$small" .yaml)")
 captions=()
@@ -40,7 +45,7 @@ step 3 train "dump/ -> $exp/: checkpoints, tensorboard; and what judges it, and 
   from "$config" conf/scorer conf/tokenizer dump to "$exp/checkpoints" "$exp/config.yaml" "$expdir/$judge/checkpoints" -- \
   "${launch[@]}" speechgen train "conf/scorer/$judge.yaml" --exp "$expdir/$judge"
 [[ $tokenizer == none ]] ||
-  also -- "${launch[@]}" speechgen train "conf/tokenizer/$tokenizer.yaml" --exp "$expdir/tokenizer/$tokenizer"
+  also -- "${launch[@]}" speechgen train "conf/tokenizer/$tokenizer.yaml" --exp "$expdir/tokenizer/$tokenizer" "${looks[@]}"
 [[ -z $small ]] || also -- "${launch[@]}" speechgen train "$small" --exp "${enlarged[1]}" "${overrides[@]/#/--set=}"
 also -- "${launch[@]}" speechgen train "$config" --exp "$exp" "${units[@]}" "${overrides[@]/#/--set=}"
 

@@ -5,6 +5,7 @@
 #   flag NAME "what it does"             a shell variable that is false until --NAME is given
 #   results_option [FILE], place_results NAME   the option --results, and where results go if it is not given
 #   parse_options "$@"                   reads the command line; sets the array launch, for commands that train
+#   one_of OPTION FOLDER [WORD]          after it: stops unless the option is WORD, or FOLDER has it as a .yaml
 #   step N NAME "what it does" [from PATH...] to PATH... -- COMMAND...
 #   also -- COMMAND...                   one more command of the same stage
 #   run_steps FOLDER                     runs, in order, the stages that are not done; FOLDER is locked meanwhile
@@ -105,6 +106,15 @@ place_results() { # USUAL, the name of that experiment; $exp is the one that run
   [[ -z $results ]] || return 0
   results=$results_file
   [[ $exp == "$expdir/$1" ]] || results=$exp/$results_file
+}
+
+one_of() {
+  [[ ${!1} != "${3:-}" && ! -f $2/${!1}.yaml ]] || return 0
+  local steps_name steps_known=("$2"/*.yaml)
+  steps_known=("${steps_known[@]##*/}")
+  steps_known=("${steps_known[@]/%.yaml/,}")
+  steps_name=${steps_known[*]}
+  stop "--$1 ${!1}: there is no $2/${!1}.yaml; known: ${3:+$3, }${steps_name%,}"
 }
 
 step() {

@@ -13,6 +13,7 @@ results_option
 option name "" "what the packed model is called (else: as its experiment)"
 option licence "" "licence of the packed weights, which the pictures allow"
 parse_options "$@"
+one_of tokenizer conf/tokenizer none
 
 dump=dump/$side
 exp=$expdir/$(basename "$config" .yaml)${tag:+_$tag}

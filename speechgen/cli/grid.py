@@ -13,6 +13,10 @@ def grid(
     out: Annotated[Path, typer.Option(help="Folder of the grid: a run for each cell, report, pictures.")],
     train: Annotated[Path | None, typer.Option(help="Of sounds: recordings that distances are measured from.")] = None,
     label: Annotated[str, typer.Option(help="What a recording is called: text, or a label such as speaker.")] = "text",
+    tokenizers: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the tokenizers that cells name, instead of where the config has them."),
+    ] = None,
     set: Annotated[list[str] | None, typer.Option("--set", help="Override a key of all cells.")] = None,
     results: Annotated[Path | None, typer.Option(help="Where the tables go; else grid.md in the folder.")] = None,
     device: Annotated[str | None, typer.Option(help="'cpu' to leave a GPU unused.")] = None,
@@ -28,7 +32,7 @@ def grid(
     from speechgen.evaluation.held_out import read_held_out
 
     # What is wrong is said now, and not after hours of training.
-    settings, cells = read_grid(config, set or [])
+    settings, cells = read_grid(config, set or [], tokenizers)
     held_out = read_held_out(settings.kind, test, classifier, train, label)
     check_cells(config, settings, cells, out, held_out)
     report = run_grid(settings, cells, out, held_out, device, lambda name: typer.echo(f"cell {name}"))

@@ -5,6 +5,7 @@ numbers of steps, without training it anew.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -54,8 +55,9 @@ class GridConfig(Config):
         return cells
 
 
-def read_grid(path: Path, overrides: list[str]) -> tuple[GridConfig, list[Variant]]:
-    """A grid's config and its cells; ``overrides`` (``a.b=c``) hold for all of them.
+def read_grid(path: Path, overrides: list[str], tokenizers: Path | None = None) -> tuple[GridConfig, list[Variant]]:
+    """A grid's config and its cells; ``overrides`` (``a.b=c``) hold for all of them. ``tokenizers``: a folder where
+    those that cells name are taken from, by the last part of their path.
 
     Raises UserError for mistakes in it or in a cell, for cells whose budgets or backbones differ, and for sweeps and
     questions of cells that there are none of.
@@ -65,6 +67,8 @@ def read_grid(path: Path, overrides: list[str]) -> tuple[GridConfig, list[Varian
         read_variant(path, name, config.kind, config.base, [*config.set, *own, *overrides], own)
         for name, own in config.cells.items()
     ]
+    if tokenizers is not None:
+        cells = [_with_tokenizer_of(cell, tokenizers) for cell in cells]
     check_budgets(path, cells, lambda task: (task.batch, task.unknown))
     for cell in cells[1:]:
         for key in ("backbone", "width", "layers", "heads"):
@@ -129,6 +133,13 @@ def unit_name(cell: Variant, model: Generator) -> str:
         what, count = ("codebook", units.codebooks) if units.unit == "codes" else ("frame", units.patch)
         return f"{units.unit} of {count} {what}{'s' * (count > 1)}"
     return cell.experiment.tokenizer.name if cell.experiment.tokenizer else units.kind
+
+
+def _with_tokenizer_of(cell: Variant, folder: Path) -> Variant:
+    experiment = cell.experiment
+    if experiment.tokenizer is None:
+        return cell
+    return replace(cell, experiment=experiment.model_copy(update={"tokenizer": folder / experiment.tokenizer.name}))
 
 
 def _score(config: GridConfig, cell: Variant, exp: Path, test: HeldOut) -> dict:

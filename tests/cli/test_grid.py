@@ -252,3 +252,7 @@ def test_every_cell_of_the_recipes_grids_can_be_built_and_drawn_from(recipe: Pat
         save_model(Path("exp/tokenizer") / path.stem, tokenizer, ImageCodec(tokenizer), "# untrained\n")
     held_out = SimpleNamespace(check=lambda model: None)
     check_cells(Path("conf/grid.yaml"), config, cells, Path("exp/grid"), held_out)
+    _, moved = read_grid(Path("conf/grid.yaml"), [], Path("mine"))
+    for cell, elsewhere in zip(cells, moved, strict=True):
+        named = cell.experiment.tokenizer
+        assert elsewhere.experiment.tokenizer == (named and Path("mine") / named.name)

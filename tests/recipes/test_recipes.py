@@ -131,6 +131,60 @@ def test_every_recipe_has_a_config_that_can_be_read_and_a_page(run: Path) -> Non
     assert ("https://" in page) == ("--corpus" in page)  # whoever must bring recordings is told where they are
 
 
+def words_of_plan(run: Path, folder: Path, *options: str) -> list[str]:
+    """Every word of the commands that a run with these options would call."""
+    copied = copy_recipe(run, folder)
+    (folder / "corpus").mkdir()
+    lines = run_recipe(copied, "--dry_run", "--corpus", str(folder / "corpus"), *options).splitlines()
+    return [word for line in lines if not line.startswith("#") for word in shlex.split(line)]
+
+
+@pytest.mark.parametrize("recipe", ["mnist/grid", "fsdd/grid", "mini/image"])
+def test_experiments_may_lie_in_another_folder(recipe: str, tmp_path: Path) -> None:
+    own = ["--tokenizer", "gan"] if recipe == "mini/image" else []
+    mine = tmp_path / "mine"
+    words = words_of_plan(ROOT / "egs" / recipe / "run.sh", tmp_path, "--expdir", str(mine), *own)
+    assert not [word for word in words if word.startswith("exp/") or "=exp/" in word]
+    if recipe == "mnist/grid":
+        given = words[words.index("--tokenizers") + 1]
+        assert given == str(mine / "tokenizer") and str(mine / "tokenizer/vae") in words
+    if recipe == "mini/image":
+        assert (
+            f"--set=task.perceptual.model={mine}/classifier" in words
+            and f"--set=tokenizer={mine}/tokenizer/gan" in words
+        )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "licence"),
+    [("fxemoji/image", "CC-BY-4.0"), ("mnist/image", "CC-BY-SA-3.0"), ("moving_mnist/video", "CC-BY-SA-3.0")],
+)
+def test_weights_are_packed_with_the_licence_of_their_pictures(recipe: str, licence: str, tmp_path: Path) -> None:
+    words = words_of_plan(ROOT / "egs" / recipe / "run.sh", tmp_path)
+    assert words[words.index("--licence") + 1] == licence
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words", "line"),
+    [
+        (
+            "mini/image",
+            ["--tokenizer", "nope"],
+            "--tokenizer nope: there is no conf/tokenizer/nope.yaml; known: none, gan,",
+        ),
+        ("mini/image", ["--judge", "nope"], "--judge nope: there is no conf/scorer/nope.yaml; known: classifier"),
+        (
+            "moving_mnist/video",
+            ["--tokenizer", "nope"],
+            "--tokenizer nope: there is no conf/tokenizer/nope.yaml; known: none",
+        ),
+    ],
+)
+def test_a_part_that_there_is_none_of_is_refused_at_once(recipe: str, words: list[str], line: str) -> None:
+    told = subprocess.run([ROOT / "egs" / recipe / "run.sh", "--dry_run", *words], capture_output=True, text=True)
+    assert told.returncode == 2 and told.stderr.startswith(f"run.sh: error: {line}") and told.stderr.count("\n") == 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["listener", "codec", "tts", "wavenet", "image", "sound"])
 def test_mini_runs_from_nothing_to_its_demo(task: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ judge=clip
 tokenizer=none
 each=4
 guidance=2
+licence=CC-BY-4.0
 asked=(--caption "cat face" --caption "red heart" --caption "smiling face")
 
 . ../../../recipes/image.sh

@@ -3,5 +3,6 @@
 cd "$(dirname "$0")" || exit
 
 prepare=(speechgen image prepare mnist)
+licence=CC-BY-SA-3.0
 
 . ../../../recipes/image.sh

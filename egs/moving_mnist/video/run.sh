@@ -3,5 +3,6 @@
 cd "$(dirname "$0")" || exit
 
 prepare=(speechgen video prepare moving-mnist)
+licence=CC-BY-SA-3.0
 
 . ../../../recipes/video.sh
