@@ -34,13 +34,8 @@ class Painter:
 
     def __init__(self, model: str | Path, small: str | Path | None = None) -> None:
         """Raises UserError for models of another kind, and for two that do not fit each other."""
-        self.network, self.small = load_generator(model), None
-        if small is None:
-            return
-        self.small = load_generator(small)
-        wanted, made = getattr(self.network.config, "small", 0), _side(self.small)
-        if wanted != made:
-            raise UserError(f"{small}: makes pictures of {made} pixels, but {model} enlarges {wanted or 'none'}")
+        self.network = load_generator(model)
+        self.small = None if small is None else load_small(small, self.network, model)
 
     def names(self) -> list[str]:
         """All labels; raises UserError where they are words, since captions are to be made of them."""
@@ -72,6 +67,16 @@ def load_generator(model: str | Path) -> Generator | OneShot:
     loaded = load(model)
     if not isinstance(loaded, Generator | OneShot):
         raise UserError(f"{model}: is no generator of images; a run of kind: image or its packed folder is")
+    return loaded
+
+
+def load_small(small: str | Path, network: Generator | OneShot, model: str | Path) -> Generator | OneShot:
+    """The generator of the pictures that a network, which is called ``model``, enlarges; raises UserError for one of
+    pictures of another size."""
+    loaded = load_generator(small)
+    wanted, made = getattr(network.config, "small", 0), _side(loaded)
+    if wanted != made:
+        raise UserError(f"{small}: makes pictures of {made} pixels, but {model} enlarges {wanted or 'none'}")
     return loaded
 
 
