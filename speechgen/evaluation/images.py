@@ -16,7 +16,8 @@ from speechgen.errors import UserError, nearest
 from speechgen.evaluation.coding import model_name
 from speechgen.evaluation.distances import frechet_distance
 from speechgen.evaluation.facts import model_facts
-from speechgen.evaluation.judged import features_of, judged_table, recognised, through_tokenizer
+from speechgen.evaluation.feature_files import FeatureFile
+from speechgen.evaluation.judged import feature_notes, features_of, judged_table, recognised, through_tokenizer
 from speechgen.evaluation.logs import read_json, write_json, write_text
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.results import page, short_path
@@ -134,9 +135,12 @@ def generate_set(
         )
 
 
-def score_set(folder: Path, test: Path, classifier: str, model: str) -> dict:
-    """Score generated images beside the test set, what its tokenizer leaves of that, and noise; writes report.json."""
-    judge = load_judge(classifier)
+def score_set(folder: Path, test: Path, classifier: str, model: str, features: Path | None = None) -> dict:
+    """Score generated images beside the test set, what its tokenizer leaves of that, and noise; writes report.json.
+
+    ``features``: a TorchScript file by whose features the distances are measured, too.
+    """
+    judge, more = load_judge(classifier), FeatureFile(features, "images") if features else None
     made, (first, real) = Images.read(folder / "made"), read_halves(test)
     notes = read_json(folder / "generate.json")
     network = load_generator(model)
@@ -152,11 +156,13 @@ def score_set(folder: Path, test: Path, classifier: str, model: str) -> dict:
     systems |= {"generated": (as_tensor(made), torch.from_numpy(made.labels)), "noise": (noise, answers)}
     reference, rows = features_of(judge, as_tensor(first)), []
     for name, (images, labels) in systems.items():
-        features = features_of(judge, images)
-        accuracy = recognised(judge, images, labels, made.names, features)
-        distance = frechet_distance(features, reference)
+        seen = features_of(judge, images)
+        accuracy = recognised(judge, images, labels, made.names, seen)
+        distance = frechet_distance(seen, reference)
         rows.append({"name": name, "n": len(images), "accuracy": accuracy, "frechet": distance})
     report = {**notes, "source": str(test), "classifier": model_name(classifier), "what": "images", "judged": rows}
+    if more:
+        more.add_distances(report, systems, as_tensor(first))
     write_json(folder / "report.json", report)
     return report
 
@@ -186,7 +192,10 @@ def write_image_results(path: Path, report: dict) -> None:
         "these images and of half of the test images, every other one of each label; the row 'test images' is the "
         "other half.",
     ]
-    write_text(path, page("Image results", "speechgen image score", facts, [judged_table(report)], notes))
+    write_text(
+        path,
+        page("Image results", "speechgen image score", facts, [judged_table(report)], [*notes, *feature_notes(report)]),
+    )
 
 
 def load_judge(model: str | Path) -> ImageClassifier | Clip:
