@@ -122,6 +122,13 @@ def score(
     ],
     model: Annotated[str, typer.Option(help="The generator, whose tokenizer is scored beside it.")],
     results: Annotated[Path | None, typer.Option(help="Also write the table to this Markdown file.")] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            help="TorchScript file, by whose features the distance is measured, too. It is given uint8 RGB images "
+            "(N, 3, H, W), not resized."
+        ),
+    ] = None,
 ) -> None:
     """Score generated images: recognised by a classifier, and Frechet distance. Writes report.json, RESULTS.md.
 
@@ -130,7 +137,7 @@ def score(
     from speechgen.evaluation.images import score_set, write_image_results
     from speechgen.evaluation.judged import judged_table
 
-    report = score_set(folder, test, classifier, model)
+    report = score_set(folder, test, classifier, model, features)
     if results:
         write_image_results(results, report)
     typer.echo(judged_table(report))

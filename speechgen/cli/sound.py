@@ -92,6 +92,13 @@ def score(
     model: Annotated[str, typer.Option(help="The generator, whose codec is scored beside it.")],
     label: Annotated[str, typer.Option(help="What a recording is called: text, or a label such as speaker.")] = "text",
     results: Annotated[Path | None, typer.Option(help="Also write the table to this Markdown file.")] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            help="TorchScript file, by whose features the distance is measured, too. It is given waves (N, T) at "
+            "16 kHz; each frame that it returns, or else each sound, is an observation."
+        ),
+    ] = None,
 ) -> None:
     """Score generated sounds: recognised by a classifier, and Frechet audio distance. Writes report.json, RESULTS.md.
 
@@ -101,4 +108,4 @@ def score(
     from speechgen.evaluation.judged import judged_table
     from speechgen.evaluation.sound_sets import score_set
 
-    typer.echo(judged_table(score_set(folder, test, train, label, classifier, model, results)))
+    typer.echo(judged_table(score_set(folder, test, train, label, classifier, model, results, features)))

@@ -100,6 +100,13 @@ def score(
     classifier: Annotated[str, typer.Option(help="Name or folder of the classifier that judges.")],
     model: Annotated[str, typer.Option(help="The generator, whose tokenizer is scored beside it.")],
     results: Annotated[Path | None, typer.Option(help="Also write the table to this Markdown file.")] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            help="TorchScript file, by whose features the distance is measured, too. It is given uint8 RGB clips "
+            "(N, 3, T, H, W), not resized."
+        ),
+    ] = None,
 ) -> None:
     """Score generated clips: recognised by a classifier, and Frechet distance. Writes report.json, RESULTS.md.
 
@@ -109,4 +116,4 @@ def score(
     from speechgen.evaluation.clip_sets import score_set
     from speechgen.evaluation.judged import judged_table
 
-    typer.echo(judged_table(score_set(folder, test, train, classifier, model, results)))
+    typer.echo(judged_table(score_set(folder, test, train, classifier, model, results, features)))

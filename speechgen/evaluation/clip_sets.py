@@ -11,6 +11,7 @@ from torch import Tensor
 from speechgen.data.clips import Clips
 from speechgen.data.folders import new_folder
 from speechgen.errors import UserError
+from speechgen.evaluation.feature_files import FeatureFile
 from speechgen.evaluation.images import write_png
 from speechgen.evaluation.judged import (
     generation_notes,
@@ -59,8 +60,20 @@ def generate_set(model: str, each: int, out: Path, drawing: Drawing, seed: int, 
         write_json(place / "generate.json", generation_notes(model, network, drawing, seed, seconds, len(labels)))
 
 
-def score_set(folder: Path, test: Path, train: Path, classifier: str, model: str, results: Path | None) -> dict:
-    """Judge generated clips beside the test set, what the tokenizer leaves of it, and noise; returns the report."""
+def score_set(
+    folder: Path,
+    test: Path,
+    train: Path,
+    classifier: str,
+    model: str,
+    results: Path | None,
+    features: Path | None = None,
+) -> dict:
+    """Judge generated clips beside the test set, what the tokenizer leaves of it, and noise; returns the report.
+
+    ``features``: a TorchScript file by whose features the distances are measured, too.
+    """
+    more = FeatureFile(features, "clips") if features else None
     made = Clips.read(folder / "made", "speechgen video generate-set")
     real, training = Clips.read(test), Clips.read(train)
     notes, network = read_json(folder / "generate.json"), load_grid_generator(model, "video")
@@ -80,5 +93,7 @@ def score_set(folder: Path, test: Path, train: Path, classifier: str, model: str
     }
     judged = judge_all(judge, systems, as_tensor(training))
     report = {**notes, "source": str(test), "what": "clips", "judged": judged}
+    if more:
+        more.add_distances(report, systems, as_tensor(training))
     write_judged(folder, report, results, "Video results", "speechgen video score")
     return report

@@ -16,7 +16,15 @@ from speechgen.errors import UserError, nearest
 from speechgen.evaluation.coding import model_name
 from speechgen.evaluation.distances import frechet_distance
 from speechgen.evaluation.facts import model_facts
-from speechgen.evaluation.judged import as_grid_generator, features_of, judged_table, recognised, through_tokenizer
+from speechgen.evaluation.feature_files import FeatureFile
+from speechgen.evaluation.judged import (
+    as_grid_generator,
+    feature_notes,
+    features_of,
+    judged_table,
+    recognised,
+    through_tokenizer,
+)
 from speechgen.evaluation.logs import read_json, write_json, write_text
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.results import page, short_path
@@ -34,13 +42,8 @@ class Painter:
 
     def __init__(self, model: str | Path, small: str | Path | None = None) -> None:
         """Raises UserError for models of another kind, and for two that do not fit each other."""
-        self.network, self.small = load_generator(model), None
-        if small is None:
-            return
-        self.small = load_generator(small)
-        wanted, made = getattr(self.network.config, "small", 0), _side(self.small)
-        if wanted != made:
-            raise UserError(f"{small}: makes pictures of {made} pixels, but {model} enlarges {wanted or 'none'}")
+        self.network = load_generator(model)
+        self.small = None if small is None else load_small(small, self.network, model)
 
     def names(self) -> list[str]:
         """All labels; raises UserError where they are words, since captions are to be made of them."""
@@ -72,6 +75,16 @@ def load_generator(model: str | Path) -> Generator | OneShot:
     """A generator of images by name or folder; raises UserError for a model of another kind."""
     loaded = load(model)
     return loaded if isinstance(loaded, OneShot) else as_grid_generator(loaded, model, "image")
+
+
+def load_small(small: str | Path, network: Generator | OneShot, model: str | Path) -> Generator | OneShot:
+    """The generator of the pictures that a network, which is called ``model``, enlarges; raises UserError for one of
+    pictures of another size."""
+    loaded = load_generator(small)
+    wanted, made = getattr(network.config, "small", 0), _side(loaded)
+    if wanted != made:
+        raise UserError(f"{small}: makes pictures of {made} pixels, but {model} enlarges {wanted or 'none'}")
+    return loaded
 
 
 def read_pictures(paths: list[Path], side: int, channels: int, resize: bool = True) -> Tensor:
@@ -132,9 +145,13 @@ def generate_set(
         )
 
 
-def score_set(folder: Path, test: Path, classifier: str, model: str) -> dict:
-    """Score generated images beside the test set, what its tokenizer leaves of that, and noise; writes report.json."""
+def score_set(folder: Path, test: Path, classifier: str, model: str, features: Path | None = None) -> dict:
+    """Score generated images beside the test set, what its tokenizer leaves of that, and noise; writes report.json.
+
+    ``features``: a TorchScript file by whose features the distances are measured, too.
+    """
     network, judge = load_generator(model), load_judge(classifier)
+    more = FeatureFile(features, "images") if features else None
     made, (first, real) = Images.read(folder / "made", "speechgen image generate-set"), read_halves(test)
     notes = read_json(folder / "generate.json")
     if made.pixels.shape[1:] != real.pixels.shape[1:]:
@@ -149,11 +166,13 @@ def score_set(folder: Path, test: Path, classifier: str, model: str) -> dict:
     systems |= {"generated": (as_tensor(made), torch.from_numpy(made.labels)), "noise": (noise, answers)}
     reference, rows = features_of(judge, as_tensor(first)), []
     for name, (images, labels) in systems.items():
-        features = features_of(judge, images)
-        accuracy = recognised(judge, images, labels, made.names, features)
-        distance = frechet_distance(features, reference)
+        seen = features_of(judge, images)
+        accuracy = recognised(judge, images, labels, made.names, seen)
+        distance = frechet_distance(seen, reference)
         rows.append({"name": name, "n": len(images), "accuracy": accuracy, "frechet": distance})
     report = {**notes, "source": str(test), "classifier": model_name(classifier), "what": "images", "judged": rows}
+    if more:
+        more.add_distances(report, systems, as_tensor(first))
     write_json(folder / "report.json", report)
     return report
 
@@ -183,7 +202,10 @@ def write_image_results(path: Path, report: dict) -> None:
         "these images and of half of the test images, every other one of each label; the row 'test images' is the "
         "other half.",
     ]
-    write_text(path, page("Image results", "speechgen image score", facts, [judged_table(report)], notes))
+    write_text(
+        path,
+        page("Image results", "speechgen image score", facts, [judged_table(report)], [*notes, *feature_notes(report)]),
+    )
 
 
 def load_judge(model: str | Path) -> ImageClassifier | Clip:

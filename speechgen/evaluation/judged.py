@@ -72,12 +72,25 @@ def judge_all(judge: GridClassifier, systems: dict[str, tuple[Tensor, Tensor]], 
 
 
 def judged_table(report: dict) -> str:
-    """Each system with its size, the share recognised and its Frechet distance."""
+    """Each system with its size, the share recognised and its Frechet distance, also by a network of the user's."""
+    file = report.get("features")
     rows = [
         [one["name"], str(one["n"]), f"{100 * one['accuracy']:.1f}", f"{one['frechet']:.2f}"]
+        + ([f"{one['frechet_by_file']:.2f}"] if file else [])
         for one in report["judged"]
     ]
-    return table([report["what"], "n", RECOGNISED, FRECHET], rows)
+    return table([report["what"], "n", RECOGNISED, FRECHET] + [f"{FRECHET} by {file}"] * bool(file), rows)
+
+
+def feature_notes(report: dict) -> list[str]:
+    """What the column of a network of the user's means, if there is one."""
+    if not report.get("features"):
+        return []
+    each = "each frame of a sound, or each sound where it has no frames" if report["what"] == "sounds" else "each item"
+    return [
+        f"The last column is the Frechet distance between the same sets by the features of {report['features']}, a "
+        f"network that was given from outside; {each} is an observation."
+    ]
 
 
 def write_judged(folder: Path, report: dict, results: Path | None, title: str, verb: str) -> None:
@@ -95,7 +108,7 @@ def write_judged(folder: Path, report: dict, results: Path | None, title: str, v
         "Recognised by a classifier of its own, trained on the training data and knowing no tokenizer. The Frechet "
         "distance is between its features and those of the training data."
     )
-    write_text(results, page(title, verb, facts, [judged_table(report)], [note]))
+    write_text(results, page(title, verb, facts, [judged_table(report)], [note, *feature_notes(report)]))
 
 
 @torch.no_grad()

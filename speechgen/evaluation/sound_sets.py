@@ -13,6 +13,7 @@ from speechgen.audio.pictures import spectrogram_sheet_png
 from speechgen.data.folders import new_folder
 from speechgen.data.shards import read_shards
 from speechgen.errors import UserError
+from speechgen.evaluation.feature_files import FeatureFile
 from speechgen.evaluation.judged import (
     generation_notes,
     judge_all,
@@ -54,11 +55,22 @@ def generate_set(model: str, each: int, out: Path, drawing: Drawing, seed: int, 
         write_json(place / "generate.json", {**notes, "labels": names, "files": files, "sample_rate": rate})
 
 
-def score_set(folder: Path, dump: Path, train: Path, label: str, classifier: str, model: str, results: Path | None):
+def score_set(
+    folder: Path,
+    dump: Path,
+    train: Path,
+    label: str,
+    classifier: str,
+    model: str,
+    results: Path | None,
+    features: Path | None = None,
+) -> dict:
     """Judge generated sounds beside recordings of a test dump, these through the codec, and noise; returns the report.
 
-    ``label``: what a recording is called, as in the dump. Raises UserError for models and dumps that do not fit.
+    ``label``: what a recording is called, as in the dump; ``features``: a TorchScript file by whose features the
+    distances are measured, too. Raises UserError for models and dumps that do not fit.
     """
+    more = FeatureFile(features, "sounds") if features else None
     notes, network = read_json(folder / "generate.json"), load_grid_generator(model, "sound")
     names = notes["labels"]
     judge = load_judge(classifier, SoundClassifier, names)
@@ -79,6 +91,8 @@ def score_set(folder: Path, dump: Path, train: Path, label: str, classifier: str
     }
     kept = {key: value for key, value in notes.items() if key != "files"}
     report = {**kept, "source": str(dump), "what": "sounds", "judged": judge_all(judge, systems, training.waves)}
+    if more:
+        more.add_distances(report, systems, training.waves, rate)
     write_judged(folder, report, results, "Sound results", "speechgen sound score")
     return report
 

@@ -17,6 +17,7 @@ from speechgen.orders.base import FROM_THE_LEFT
 
 LOOPS = {"masked": masked, "next_scale": scales, "joint": together, "levels": levels, "frames": frames}
 LOOPS |= dict.fromkeys(FROM_THE_LEFT, from_the_left)
+SOLVERS = {"flow": ("euler", "midpoint"), "diffusion": ("ddim", "ddpm")}  # of each kind of head
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,14 @@ class Drawing:
     steps: int | None = None
     solver: str | None = None
     order_steps: int | None = None
+
+    def fits(self, model: Generator | OneShot) -> bool:
+        """Whether this model can do all of it."""
+        try:
+            self.check(model)
+        except UserError:
+            return False
+        return True
 
     def check(self, model: Generator | OneShot) -> None:
         """Raises UserError for values out of range, and for what this model cannot do."""
@@ -46,9 +55,8 @@ class Drawing:
         kind = model.config.head.kind
         if (self.steps or self.solver) and kind not in STEPPED:
             raise UserError(f"head: {kind} draws in one pass; steps and solver are for flow and diffusion")
-        solvers = {"flow": ("euler", "midpoint"), "diffusion": ("ddim", "ddpm")}
-        if self.solver and self.solver not in solvers[kind]:
-            raise UserError(f"solver {self.solver!r}: of head: {kind} there are {' and '.join(solvers[kind])}")
+        if self.solver and self.solver not in SOLVERS[kind]:
+            raise UserError(f"solver {self.solver!r}: of head: {kind} there are {' and '.join(SOLVERS[kind])}")
         if self.order_steps and model.config.order.kind not in ("masked", "frames"):
             raise UserError(
                 f"order: {model.config.order.kind} has a fixed number of steps; order_steps is for masked and frames"

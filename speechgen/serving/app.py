@@ -38,11 +38,13 @@ EXAMPLES = {
 }
 MY_VOICE = "my recording"
 CSS = """
-.gradio-container { max-width: 1180px !important; margin: 0 auto !important; }
+.gradio-container { width: 100%; max-width: 1180px !important; margin: 0 auto !important; }
 #title h1 { margin: 0.4rem 0 0; font-size: 1.6rem; }
 #title p, #consent p { color: var(--body-text-color-subdued); margin: 0.15rem 0 0; }
 #consent p { font-size: 0.85rem; }
 #picture img, #difference img { background: white; border-radius: 6px; }
+#play-canvas img, #play-order img { max-height: 24rem; object-fit: contain; }
+#play-canvas .icon-button-wrapper, #play-order .icon-button-wrapper { display: none; }
 """
 
 

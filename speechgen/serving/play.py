@@ -1,6 +1,8 @@
 """Watching a generator: which unit appears when, and what the canvas looks like after each step."""
 
 import math
+import os
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,13 +19,16 @@ from torch import Tensor
 from speechgen.audio.files import write_audio
 from speechgen.errors import UserError, nearest
 from speechgen.evaluation.clip_sets import write_gif
-from speechgen.models.draw import Drawing, draw_units
+from speechgen.evaluation.images import load_small
+from speechgen.models.draw import SOLVERS, Drawing, draw_images, draw_units
 from speechgen.models.generator import Generator
 from speechgen.models.load import PRETRAINED, folder_of, load, shipped
+from speechgen.models.one_shot import OneShot
 from speechgen.training.images import sheet
 
 KINDS = ("image", "sound", "video")
 NOT_TOLD = "(not told)"
+PACKED = "packed"  # where recipes put a copy of a run, inside its folder
 EVERY = 0.3  # seconds between two pictures while it goes on
 KEPT = 24  # pictures of steps at the end
 WIDE, LOW = 640, 64  # pixels of a picture: its width, about, and its least height
@@ -43,26 +48,51 @@ class Seen:
     steps: tuple[tuple[Path, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class Controls:
+    """What there is to choose of a model: labels that it can be told, or words of ``captions``; whether it takes
+    guidance, steps and ``order_steps``; its solvers."""
+
+    labels: list[str]
+    captions: bool
+    guidance: bool
+    steps: bool
+    order_steps: bool
+    solvers: list[str]
+
+
 class Watcher:
     """Draws from generators by name; pictures go into files in ``folder``."""
 
     def __init__(self, models: dict[str, Path], folder: Path):
         self.models, self.folder = models, folder
         self.load = lru_cache(maxsize=3)(self._load)
+        self.small = lru_cache(maxsize=3)(self._load_small)
 
-    def labels(self, name: str) -> list[str]:
-        """What a model can be told."""
-        return [*self.load(name).config.labels, NOT_TOLD]
+    def controls(self, name: str) -> Controls:
+        """What can be chosen of a model."""
+        model = self.load(name)
+        known = [solver for some in SOLVERS.values() for solver in some]
+        return Controls(
+            [*model.config.labels, NOT_TOLD], model.config.captions, Drawing(guidance=2.0).fits(model),
+            Drawing(steps=1).fits(model), Drawing(order_steps=1).fits(model),
+            [solver for solver in known if Drawing(solver=solver).fits(model)],
+        )  # fmt: skip
 
     def watch(self, name: str, label: str, drawing: Drawing, seed: int) -> Iterator[Seen]:
-        """Draw one signal, telling several times a second how far it is. Raises UserError for what cannot be."""
-        model = self.load(name)
+        """Draw one signal, telling several times a second how far it is; of a model that enlarges small pictures, one
+        that the model in ``small/NAME`` beside it draws first. Raises UserError for what cannot be."""
+        model, generator = self.load(name), torch.Generator().manual_seed(seed)
         labels = self._told(model, label)
         drawing.check(model)
+        small = None
+        if model.config.small:
+            first, plain = self.small(name), Drawing(drawing.guidance, drawing.temperature)
+            small = draw_images(first, self._told(first, label), plain, generator)
         place = self.folder / uuid.uuid4().hex
         place.mkdir()
         taken, appeared, shown = [], None, 0.0
-        for units in draw_units(model, labels, drawing, torch.Generator().manual_seed(seed)):
+        for units in draw_units(model, labels, drawing, generator, small):
             new = self._known(model, units[0])
             before = torch.zeros_like(new, dtype=torch.long) if appeared is None else appeared
             appeared = torch.where((before == 0) & new, len(taken) + 1, before)
@@ -72,11 +102,14 @@ class Watcher:
                 yield self._seen(model, place, units, appeared, len(taken), f"step {len(taken)}")
         chosen = np.unique(np.linspace(0, len(taken) - 1, min(KEPT, len(taken))).round().astype(int)).tolist()
         steps = [(self._canvas(model, place, taken[one], f"step-{one + 1}"), f"step {one + 1}") for one in chosen]
+        if small is not None:
+            steps.insert(0, (_save(place / "small.png", sheet(small, 1)), "small picture"))
         report = f"{appeared.numel()} units in {len(taken)} steps, seed {seed}"
         last = self._seen(model, place, taken[-1], appeared, len(taken), report)
         signal, sound, moving = model.images_of(taken[-1]), None, None
         if model.config.kind == "sound":
-            sound = place / f"{label.strip('()').replace(' ', '-')}-{seed}.wav"
+            named = re.sub(r"\W+", "-", label).strip("-")
+            sound = place / f"{named}-{seed}.wav"
             write_audio(sound, signal[0, 0], model.tokenizer.codec.sample_rate)
         elif model.config.kind == "video":
             moving = place / "clip.gif"
@@ -88,8 +121,19 @@ class Watcher:
             raise UserError(f"no generator named {name!r}{nearest(name, self.models)}")
         return load(self.models[name])
 
+    def _load_small(self, name: str) -> Generator | OneShot:
+        """The model of the pictures that another enlarges."""
+        place = small_of(self.models[name])
+        if _kind(place) is None:
+            side = self.load(name).config.small
+            raise UserError(
+                f"{name} enlarges pictures of {side} pixels, and no run that draws them lies in {place}; train it with "
+                f"the recipe's --small conf/small/{place.name}.yaml"
+            )
+        return load_small(place, self.load(name), name)
+
     @staticmethod
-    def _told(model: Generator, label: str) -> Tensor:
+    def _told(model: Generator | OneShot, label: str) -> Tensor:
         """The number of a label (1,), or those of a caption's words (1, W)."""
         if label != NOT_TOLD:
             return model.label_ids([label])
@@ -117,7 +161,8 @@ class Watcher:
 
 
 def find_generators(places: list[Path]) -> dict[str, Path]:
-    """Shipped generators, and those in folders: each a model, a run, or a folder that holds some, at most two deep.
+    """Shipped generators, and those in folders: each a model, a run, or a folder that holds some, at most two deep. A
+    run's packed copy is left out beside it; names are those of the folders, as much of their paths as tells them apart.
 
     Raises UserError for a folder that holds none.
     """
@@ -129,9 +174,28 @@ def find_generators(places: list[Path]) -> dict[str, Path]:
         here += [folder for folder in inside if _kind(folder) in KINDS and not here]
         if not here:
             raise UserError(f"--play {place}: holds no generator of images, sounds or clips; train one of egs first")
-        for folder in sorted(here):
-            found[str(folder) if folder.name in found else folder.name] = folder
+        known = {folder.resolve() for folder in found.values()}
+        for folder in sorted(here, key=lambda folder: (len(folder.parts), folder)):
+            copied = folder.name == PACKED and folder.parent in here
+            if copied or folder.resolve() in known:
+                continue
+            parts = _run_of(folder).parts
+            names = ["/".join(parts[-count:]) for count in range(1, len(parts))]
+            found[next((name for name in names if name not in found), str(folder))] = folder
     return found
+
+
+def small_of(folder: Path) -> Path:
+    """Where the run, or its packed copy, lies whose pictures the model in a folder enlarges: ``small/NAME`` beside."""
+    run = _run_of(folder)
+    place = run.parent / "small" / run.name
+    return place if _kind(place) else next((packed for packed in [place / PACKED] if _kind(packed)), place)
+
+
+def _run_of(folder: Path) -> Path:
+    """The folder itself, or the one of the run that was packed into it."""
+    folder = Path(os.path.abspath(folder))
+    return folder.parent if folder.name == PACKED else folder
 
 
 def order_map(model: Generator, appeared: Tensor, steps: int) -> np.ndarray:

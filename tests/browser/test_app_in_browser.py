@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from speechgen.audio.files import read_audio
+from speechgen.config import make_config
+from speechgen.models.generator import Generator, GeneratorConfig
+from speechgen.models.load import save_model
 from speechgen.serving.app import build_app, launch, private_folder
 from speechgen.serving.clone import Cloner
 from speechgen.serving.comparison import Comparer
 from speechgen.serving.limits import Limits
+from speechgen.serving.play import Watcher, find_generators
 from speechgen.serving.synthesiser import Synthesiser
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -25,11 +29,18 @@ FLAGS = (
 
 
 @pytest.fixture(scope="module")
-def address(tiny_models: Path) -> Iterator[str]:
+def address(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch, private_folder() as folder:
         patch.setenv("NO_PROXY", "127.0.0.1")
         synthesiser = Synthesiser.load(tiny_models / "tts")
-        app = build_app(Cloner(synthesiser, folder), Comparer(synthesiser.codec, "tiny", folder))
+        generators = tmp_path_factory.mktemp("generators")
+        sizes = {"width": 16, "layers": 1, "heads": 2, "tokenizer": {"kind": "pixels", "side": 4, "levels": 2}}
+        for name, more in {"masked": {"order": {"kind": "masked"}}, "told": {"captions": True}}.items():
+            config = make_config(GeneratorConfig, {**sizes, **more, "labels": ["cat", "face"]})
+            save_model(generators / name, config, Generator(config), f"# {name}\n")
+        watcher = Watcher(find_generators([generators]), folder)
+        comparer = Comparer(synthesiser.codec, "tiny", folder)
+        app = build_app(Cloner(synthesiser, folder), comparer, watcher=watcher)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -142,3 +153,26 @@ def test_a_codec_is_heard_beside_the_original(address: str, browser, prompt_file
     assert played(browser, link)["peak"] > 1e-3
     assert "mel distance" in find(browser, "#metrics").text
     assert browser.save_screenshot(str(tmp_path / "codec.png"))
+
+
+def test_a_caption_is_typed_and_its_units_are_watched(address: str, browser, tmp_path: Path) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    def choose(field: str, words: str) -> None:
+        entry = find(browser, f"{field} input")
+        entry.click()
+        entry.send_keys(Keys.CONTROL, "a")
+        entry.send_keys(words, Keys.ENTER)
+
+    browser.get(address)
+    find(browser, "#prompt")
+    next(tab for tab in browser.find_elements(By.CSS_SELECTOR, "button[role=tab]") if tab.text == "Play").click()
+    assert find(browser, "#play-order-steps").is_displayed()
+    choose("#play-system", "told")
+    wait_for(browser, lambda page: not page.find_elements(By.CSS_SELECTOR, "#play-order-steps input"), "the controls")
+    choose("#play-label", "cat face")
+    find(browser, "#play-watch").click()
+    wait_for(browser, lambda page: "16 units in 16 steps" in find(page, "#play-report").text, "the last unit")
+    assert find(browser, "#play-canvas img").is_displayed() and find(browser, "#play-order img").is_displayed()
+    assert browser.save_screenshot(str(tmp_path / "play.png"))

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from speechgen.data.images import Images
+from speechgen.evaluation.distances import frechet_distance
 from speechgen.models.systems import SYSTEMS
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +111,41 @@ def test_from_images_to_scores(run, place, tmp_path) -> None:
         assert run("image", "generate", model, "--label", "7", "--seed", 3, "-o", tmp_path / out)[0] == 0
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert "order: masked, head: categorical" in (tmp_path / "packed/README.md").read_text()
+
+
+class Means(torch.nn.Module):
+    """Features as Inception's file has them: uint8 images to (N, D), if they are asked for by name."""
+
+    def forward(self, images: torch.Tensor, return_features: bool = False) -> torch.Tensor:
+        assert images.dtype == torch.uint8 and images.shape[1] == 3
+        return images.float().mean(-1).flatten(1) if return_features else images.float().sum()
+
+
+def test_a_network_from_outside_measures_too(run, place, tmp_path) -> None:
+    exp, network = train(place, "maskgit", "vq"), Means()
+    assert run("image", "generate-set", exp, "--each", 3, "--out", tmp_path / "generate")[0] == 0
+    torch.jit.script(network).save(tmp_path / "means.pt")
+    scoring = ("--test", place / "dump/test", "--classifier", place / "exp/scorer/classifier", "--model", exp)
+    words = ("image", "score", tmp_path / "generate", *scoring)
+    results = tmp_path / "RESULTS.md"
+    status, said, error = run(*words, "--features", tmp_path / "means.pt", "--results", results)
+    assert status == 0, error
+    first, second = Images.read(place / "dump/test").halves()
+    made = Images.read(tmp_path / "generate/made")
+    seen = []
+    for one in (first, second, made):
+        pixels = torch.from_numpy(one.pixels).permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
+        seen.append(network(pixels, return_features=True))
+    report = json.loads((tmp_path / "generate/report.json").read_text())
+    rows = {row["name"]: row["frechet_by_file"] for row in report["judged"]}
+    assert report["features"] == "means.pt" and len(rows) == 4
+    assert rows["generated"] == pytest.approx(frechet_distance(seen[2], seen[0]), rel=1e-5)
+    assert rows["test images"] == pytest.approx(frechet_distance(seen[1], seen[0]), rel=1e-5)
+    assert "Frechet distance by means.pt" in said and f"{rows['noise']:.2f}" in said
+    assert said.strip() in results.read_text() and "by the features of means.pt" in results.read_text()
+    (tmp_path / "broken.pt").write_bytes(b"no network")
+    status, _, error = run(*words, "--features", tmp_path / "broken.pt")
+    assert status == 2 and "broken.pt: no TorchScript file" in error and len(error.splitlines()) == 1
 
 
 def test_preparing_and_dumping(run, tmp_path) -> None:

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from speechgen.audio.files import read_audio
+from speechgen.audio.lengths import fitted
 from speechgen.data.kaldi import DataDir
 from speechgen.data.shards import write_shards
 from speechgen.data.sound_units import SoundUnits
+from speechgen.evaluation.distances import frechet_distance
 from speechgen.models.systems import SYSTEMS
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +81,32 @@ def test_from_recordings_to_scores(run, place, tiny_models, tmp_path) -> None:
         assert run("sound", "generate", model, *words, "-o", tmp_path / out)[0] == 0
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
     assert "A generator of sounds of 0.4 s and 2 labels" in (tmp_path / "packed/README.md").read_text()
+
+
+class Loudness(torch.nn.Module):
+    """Waves (N, T) to four numbers for each frame of 400 samples: (N, frames, 4)."""
+
+    def forward(self, waves: torch.Tensor) -> torch.Tensor:
+        return waves.unflatten(1, (-1, 4, 100)).abs().mean(-1)
+
+
+def test_a_network_from_outside_hears_too(run, place, tiny_models, tmp_path) -> None:
+    exp, made = train(place, tiny_models / "codec", RECIPE / "conf/sound.yaml"), tmp_path / "generate"
+    assert run("sound", "generate-set", exp, "--each", 3, "--steps", 2, "--out", made)[0] == 0
+    torch.jit.script(Loudness()).save(tmp_path / "loudness.pt")
+    scoring = ("--test", place / "dump/dev", "--train", place / "dump/train", "--classifier", place / "exp/classifier")
+    words = ("sound", "score", made, *scoring, "--model", exp, "--features", tmp_path / "loudness.pt")
+    status, said, error = run(*words)
+    assert status == 0, error
+    report = json.loads((made / "report.json").read_text())
+    rows = {row["name"]: row["frechet_by_file"] for row in report["judged"]}
+    assert rows["test recordings"] < 1e-6 < rows["generated"]  # the same recordings
+    heard = []
+    for paths in (made.glob("made/*.wav"), place.glob("*.wav")):
+        waves = [fitted(read_audio(path)[0], 16000, 6400) for path in paths]
+        heard.append(Loudness()(torch.stack(waves)).flatten(0, 1))
+    assert rows["generated"] == pytest.approx(frechet_distance(*heard), rel=1e-3)
+    assert "Frechet distance by loudness.pt" in said
 
 
 def test_a_prompt_is_kept_and_continued(run, place, tiny_models, tmp_path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from speechgen.data.clips import Clips, moving_digits
@@ -79,11 +80,13 @@ def test_from_clips_to_scores(run, place, tmp_path) -> None:
     assert len(Clips.read(made / "made")) == 20 and (made / "sheet.gif").read_bytes().startswith(b"GIF")
     scoring = ("--test", place / "dump/test", "--train", place / "dump/train", "--model", exp)
     results = tmp_path / "RESULTS.md"
-    status, said, error = run(
-        "video", "score", made, *scoring, "--classifier", place / "exp/scorer/classifier", "--results", results
-    )
+    means = torch.jit.trace(lambda clips: clips.float().mean(-1).flatten(1), torch.zeros(2, 3, 4, 8, 8))
+    means.save(str(tmp_path / "means.pt"))
+    scoring += ("--classifier", place / "exp/scorer/classifier", "--features", tmp_path / "means.pt")
+    status, said, error = run("video", "score", made, *scoring, "--results", results)
     assert status == 0, error
     report = json.loads((made / "report.json").read_text())
+    assert "Frechet distance by means.pt" in said and all(row["frechet_by_file"] >= 0 for row in report["judged"])
     assert [row["n"] for row in report["judged"]] == [20, 20, 20, 20]
     assert said.strip() in results.read_text() and "moving spots, 20 clips of 10 labels" in results.read_text()
     assert run("pack", exp, "--out", tmp_path / "packed")[0] == 0

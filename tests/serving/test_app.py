@@ -39,10 +39,10 @@ class Page:
     def upload(self, name: str, content: bytes) -> httpx.Response:
         return self.client.post("/gradio_api/upload", files={"files": (name, content)})
 
-    def press(self, function: str, *values: object) -> dict:
-        """Do what a button does; the server's last message on it."""
+    def press(self, function: str, *values: object, session: str = "") -> dict:
+        """Do what a button does, in a session of its own unless one is given; the server's last message on it."""
         index = next(number for number, made in self.app.fns.items() if made.name == function)
-        session = uuid.uuid4().hex
+        session = session or uuid.uuid4().hex
         body = {"data": values, "fn_index": index, "session_hash": session}
         self.client.post("/gradio_api/queue/join", json=body).raise_for_status()
         with self.client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as events:
@@ -76,9 +76,11 @@ def page(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         player = Player(wavenet, "toy", folder, sounds)
         sizes = {"width": 16, "layers": 1, "heads": 2, "labels": ["a", "b"]}
         config = make_config(GeneratorConfig, {"tokenizer": {"kind": "pixels", "side": 4, "levels": 2}, **sizes})
-        toy = tmp_path_factory.mktemp("generators") / "toy"
-        save_model(toy, config, Generator(config), "# toy\n")
-        watcher = Watcher({"toy": toy}, folder)
+        generators = tmp_path_factory.mktemp("generators")
+        save_model(generators / "toy", config, Generator(config), "# toy\n")
+        told = config.model_copy(update={"captions": True})
+        save_model(generators / "told", told, Generator(told), "# told\n")
+        watcher = Watcher({name: generators / name for name in ("toy", "told")}, folder)
         app = serving_app.build_app(cloner, Comparer(synthesiser.codec, "tiny", folder), player, watcher)
         address = serving_app.launch(app, "127.0.0.1", free_port(), file_megabytes=1, wait=False, sounds=sounds)
         page = Page(app, address, folder, contacted)
@@ -143,14 +145,25 @@ def test_a_wavenet_plays(page: Page) -> None:
 
 
 def test_units_are_watched_as_they_appear(page: Page) -> None:
-    done = page.press("watch_units", "toy", "b", 1.0, 1.0, 0, 3)
+    done = page.press("watch_units", "toy", "b", 1.0, 1.0, 0, "its own", 0, 3)
     assert done["success"], done
     canvas, order, report, sound, moving, steps = done["output"]["data"]
     assert report == "16 units in 16 steps, seed 3" and not sound["visible"] and not moving["visible"]
     pictures = [canvas, order, *(one["image"] for one in steps["value"])]
     assert len(pictures) == 18 and all(page.client.get(one["url"]).content[1:4] == b"PNG" for one in pictures)
-    refused = page.press("watch_units", "toy", "b", 1.0, 1.0, 5, 3)
+    refused = page.press("watch_units", "toy", "b", 1.0, 1.0, 5, "its own", 0, 3)
     assert not refused["success"] and "draws in one pass" in refused["output"]["error"]
+
+
+def test_a_captioned_system_takes_what_is_typed(page: Page) -> None:
+    session, asked = uuid.uuid4().hex, ("a b", 1.0, 1.0, 0, "its own", 0, 3)
+    refused = page.press("watch_units", "toy", *asked)
+    assert not refused["success"] and "not in the list of choices" in refused["output"]["error"]
+    label, guidance, steps, solver, order_steps = page.press("show_controls", "told", session=session)["output"]["data"]
+    assert label["allow_custom_value"] and guidance["visible"]
+    assert not (steps["visible"] or solver["visible"] or order_steps["visible"])
+    done = page.press("watch_units", "told", *asked, session=session)
+    assert done["success"] and done["output"]["data"][2] == "16 units in 16 steps, seed 3", done
 
 
 @pytest.mark.parametrize(

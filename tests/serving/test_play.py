@@ -10,10 +10,11 @@ from PIL import Image
 from speechgen.audio.files import read_audio
 from speechgen.config import make_config
 from speechgen.errors import UserError
+from speechgen.evaluation.images import Painter
 from speechgen.models.draw import Drawing, draw_images
 from speechgen.models.generator import Generator, GeneratorConfig
 from speechgen.models.load import save_model
-from speechgen.serving.play import NOT_TOLD, Watcher, find_generators, order_map
+from speechgen.serving.play import NOT_TOLD, Controls, Watcher, find_generators, order_map
 
 STACK = {"width": 16, "blocks": 1, "window": 960}
 RVQ = {"codebooks": 2, "codebook_size": 16, "code_width": 4}
@@ -27,11 +28,18 @@ SYSTEMS = {
         "kind": "sound", "tokenizer": {"kind": "sounds", "codec": CODEC, "unit": "codes", "codebooks": 2, "frames": 6},
         "order": {"kind": "levels"},
     },
+    "dalle": {"tokenizer": PIXELS, "labels": ["cat", "face"], "captions": True, "guidance": False},
+    "muse": {"tokenizer": PIXELS, "small": 2},
     "nova": {
         "kind": "video", "tokenizer": {**VAE, "bottleneck": {"kind": "vae"}}, "order": {"kind": "frames", "steps": 2},
         "head": {"kind": "flow", "width": 8, "blocks": 1},
     },
 }  # fmt: skip
+
+
+def save(folder: Path, values: dict) -> None:
+    config = make_config(GeneratorConfig, values)
+    save_model(folder, config, Generator(config), f"# {folder.name}\n")
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +49,8 @@ def folder(tmp_path_factory) -> Path:
     for name, values in SYSTEMS.items():
         torch.manual_seed(0)
         sizes = {"width": 16, "layers": 1, "heads": 2, "labels": ["a", "b"]}
-        config = make_config(GeneratorConfig, {**values, **sizes})
-        save_model(folder / "exp" / name / "packed", config, Generator(config), f"# {name}\n")
+        save(folder / "exp" / name / "packed", {**sizes, **values})
+    save(folder / "exp/small/muse", {**sizes, "tokenizer": {**PIXELS, "side": 2}})
     (folder / "files").mkdir()
     return folder
 
@@ -53,9 +61,9 @@ def watcher(folder) -> Watcher:
     return Watcher(models, folder / "files")
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", ["raster", "maskgit", "valle", "nova"])
 def test_every_kind_is_watched_to_its_end(name: str, watcher: Watcher) -> None:
-    assert watcher.labels(name) == ["a", "b", NOT_TOLD]
+    assert watcher.controls(name).labels == ["a", "b", NOT_TOLD]
     *_, last = watcher.watch(name, "b", Drawing(), 3)
     model = watcher.load(name)
     assert last.report.endswith("seed 3") and len(last.steps) > 1 and last.steps[0][1] == "step 1"
@@ -87,12 +95,64 @@ def test_the_map_tells_the_order(watcher: Watcher) -> None:
 
 def test_generators_are_found_by_path(folder: Path) -> None:
     found = find_generators([folder / "exp"])
-    assert {str(folder / "exp" / name / "packed") in map(str, found.values()) for name in SYSTEMS} == {True}
-    one = find_generators([folder / "exp/nova/packed"])
-    assert folder / "exp/nova/packed" in one.values()
+    packed = {name: folder / "exp" / name / "packed" for name in SYSTEMS}  # without their runs: they stand for them
+    assert found == {**packed, "small/muse": folder / "exp/small/muse"}
+    assert find_generators([packed["nova"], folder / "exp/nova"]) == {"nova": packed["nova"]}
     (folder / "empty").mkdir(exist_ok=True)
     with pytest.raises(UserError, match="holds no generator"):
         find_generators([folder / "empty"])
+
+
+def test_a_packed_copy_is_left_out_beside_its_run(tmp_path: Path) -> None:
+    sizes = {"width": 16, "layers": 1, "heads": 2, "labels": ["a", "b"], "tokenizer": PIXELS}
+    for place in ("one/exp/image", "one/exp/image/packed", "two/exp/image"):
+        save(tmp_path / place, sizes)
+    one, two = tmp_path / "one/exp", tmp_path / "two/exp"
+    assert find_generators([one]) == {"image": one / "image"}
+    assert find_generators([one, one / "image", two]) == {"image": one / "image", "exp/image": two / "image"}
+
+
+@pytest.mark.parametrize("label", ["b", NOT_TOLD])
+def test_a_small_picture_is_drawn_and_enlarged(label: str, watcher: Watcher, folder: Path) -> None:
+    *_, last = watcher.watch("muse", label, Drawing(guidance=2.0), 3)
+    assert [said for _, said in last.steps[:2]] == ["small picture", "step 1"]
+    if label == NOT_TOLD:
+        return
+    painter = Painter(folder / "exp/muse/packed", folder / "exp/small/muse")
+    made = painter.draw([label], Drawing(guidance=2.0), torch.Generator().manual_seed(3))
+    shown = np.asarray(Image.open(last.canvas))
+    scale = shown.shape[0] // 4
+    assert np.abs(shown[::scale, ::scale, 0] - (made[0, 0].numpy() + 1) * 127.5).max() < 1
+
+
+def test_a_missing_small_model_is_named(tmp_path: Path) -> None:
+    sizes = {"width": 16, "layers": 1, "heads": 2, "labels": ["a", "b"]}
+    save(tmp_path / "exp/muse", {**sizes, "tokenizer": PIXELS, "small": 2})
+    watcher = Watcher(find_generators([tmp_path / "exp"]), tmp_path)
+    with pytest.raises(UserError, match="muse enlarges pictures of 2 pixels, .*/exp/small/muse; train it with"):
+        next(watcher.watch("muse", "a", Drawing(), 0))
+    save(tmp_path / "exp/small/muse/packed", {**sizes, "tokenizer": PIXELS})
+    with pytest.raises(UserError, match="makes pictures of 4 pixels, but muse enlarges 2"):
+        next(watcher.watch("muse", "a", Drawing(), 0))
+
+
+def test_a_caption_of_several_words_is_drawn(watcher: Watcher) -> None:
+    *_, last = watcher.watch("dalle", "cat face", Drawing(), 0)
+    assert last.report == "16 units in 16 steps, seed 0"
+    with pytest.raises(UserError, match="the word 'fase' is not known; did you mean 'face'"):
+        next(watcher.watch("dalle", "cat fase", Drawing(), 0))
+
+
+def test_controls_are_those_that_a_model_has(watcher: Watcher) -> None:
+    labels = ["a", "b", NOT_TOLD]
+    words = ["cat", "face", NOT_TOLD]
+    flow = ["euler", "midpoint"]
+    assert watcher.controls("raster") == Controls(labels, False, True, False, False, [])
+    assert watcher.controls("maskgit") == Controls(labels, False, True, False, True, [])
+    assert watcher.controls("nova") == Controls(labels, False, True, True, True, flow)
+    assert watcher.controls("dalle") == Controls(words, True, False, False, False, [])
+    *_, last = watcher.watch("maskgit", "a", Drawing(order_steps=2), 0)
+    assert last.report == "16 units in 2 steps, seed 0"
 
 
 def test_what_cannot_be_is_told(watcher: Watcher) -> None:
