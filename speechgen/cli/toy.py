@@ -26,7 +26,7 @@ def flow(
     """Learn to carry noise to two Gaussians and to a spiral: by flow, diffusion and rectified flow.
 
     Prints how far the points lie from the data after 1, 3, 10 and 50 steps of sampling; writes the paths as PNG and
-    the vector field as GIF.
+    the vector fields as GIF.
 
     Example: speechgen toy flow --out toy
     """

@@ -23,6 +23,7 @@ from speechgen.heads.flow import FlowHead, FlowHeadConfig
 from speechgen.training.toy import nothing, train_points
 
 STEPS = (1, 3, 10, 50)  # of sampling
+ANIMATED = ("flow", "diffusion", "rectified flow")
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,9 @@ def _run_shape(shape: str, lesson: Lesson, out: Path, on_step: Callable[[], None
     rows.append(_row(shape, "rectified flow", rectified, loss, real, lesson))
     paths = {name: {steps: _path(head, lesson, steps, 200) for steps in STEPS} for name, head in heads.items()}
     draw_paths(paths, real, out / f"paths-{shape}.png")
-    path = _path(heads["flow"], lesson, lesson.frames, 400)
-    draw_field(heads["flow"], nothing, path, out / f"field-{shape}.gif")
+    for name in ANIMATED:
+        path = _path(heads[name], lesson, lesson.frames, 400)
+        draw_field(name, heads[name], nothing, path, out / f"field-{name.replace(' ', '-')}-{shape}.gif")
     return rows
 
 

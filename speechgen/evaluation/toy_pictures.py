@@ -6,10 +6,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from speechgen.heads.flow import FlowHead
+from speechgen.heads.denoising import DenoisingHead
 
 EDGE = 3.0  # how far the pictures reach from the centre
 ARROWS = 17  # of the field, along each side
+LONGEST = 4.0  # speed that an arrow shows at most: of a diffusion's first and last step they would cover the picture
 FRAMES_PER_SECOND = 10
 
 
@@ -30,8 +31,8 @@ def draw_paths(paths: dict[str, dict[int, Tensor]], real: Tensor, out: Path) -> 
     figure.savefig(out, format="png")
 
 
-def draw_field(head: FlowHead, nothing: Callable[[int], Tensor], path: Tensor, out: Path) -> None:
-    """A GIF of the velocity, over the time from noise to data, with points (steps + 1, points, 2) that follow it."""
+def draw_field(name: str, head: DenoisingHead, nothing: Callable[[int], Tensor], path: Tensor, out: Path) -> None:
+    """A GIF of the velocity, over the way from noise to data, with points (steps + 1, points, 2) that follow it."""
     from matplotlib.animation import FuncAnimation, PillowWriter
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -48,10 +49,11 @@ def draw_field(head: FlowHead, nothing: Callable[[int], Tensor], path: Tensor, o
     _frame(ax)
 
     def show(step: int):
-        velocity = head.predict(places, torch.full((len(places),), min(step / steps, 1.0)), z)
+        velocity = head.velocity(places, step / steps, z)
+        velocity *= (LONGEST / velocity.norm(dim=1, keepdim=True)).clamp(max=1)
         arrows.set_UVC(*velocity.T.numpy())
         points.set_offsets(path[step].numpy())
-        ax.set_title(f"time {step / steps:.2f}", fontsize=9)
+        ax.set_title(f"{name}, time {step / steps:.2f}", fontsize=9)
         return arrows, points
 
     frames = [*range(steps + 1), *[steps] * FRAMES_PER_SECOND]  # and a second to look at the end

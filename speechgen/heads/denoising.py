@@ -100,8 +100,12 @@ class DenoisingHead(ModulatedMLP):
 
     @torch.no_grad()
     def predict(self, x: Tensor, time: Tensor, z: Tensor) -> Tensor:
-        """What the network says of x (N, D) at times (N,), given z (N, C): of a flow, its vector field."""
+        """What the network says of x (N, D) at times (N,), given z (N, C)."""
         return self.network(x, self.modulations_at(time, self.condition(z)))
+
+    def velocity(self, x: Tensor, way: float, z: Tensor) -> Tensor:
+        """The vector field at x (N, D), given z (N, C), when a share ``way`` of the way from noise to data is done."""
+        return self.process.velocity(lambda time: self.predict(x, x.new_full((len(x),), time), z), x, way)
 
     def modulations_at(self, time: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
         """The network's modulations at times (S, N or 1) for projected z (N, W): each (S, N, W)."""

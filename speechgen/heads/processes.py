@@ -52,6 +52,10 @@ class Process(Protocol):
     ) -> Iterator[Tensor]:
         """From noise x (..., D) towards data: yields x after each step."""
 
+    def velocity(self, predict: Callable[[float], Tensor], x: Tensor, way: float) -> Tensor:
+        """Where x (..., D) goes, and how fast, when a share ``way`` of the way from noise (0) to data (1) is done;
+        ``predict``: what the network says of x at a time of the process."""
+
 
 class FlowProcess:
     """Straight lines from noise (time 0) to data (time 1), along a velocity (Lipman et al. 2023)."""
@@ -83,6 +87,9 @@ class FlowProcess:
                 halfway = x + predict(x, 2 * step) / (2 * steps)
                 x = x + predict(halfway, 2 * step + 1) / steps
             yield x
+
+    def velocity(self, predict: Callable[[float], Tensor], x: Tensor, way: float) -> Tensor:
+        return predict(way)
 
 
 class DiffusionProcess:
@@ -136,6 +143,16 @@ class DiffusionProcess:
             else:
                 x = alpha_bar_next**0.5 * data + (1 - alpha_bar_next) ** 0.5 * epsilon
             yield x
+
+    def velocity(self, predict: Callable[[float], Tensor], x: Tensor, way: float) -> Tensor:
+        """Of the probability flow (Song et al. 2021, section 4.3), which DDIM's steps follow: x is made of data and
+        noise, and their shares change."""
+        level = max(1, round((1 - way) * self.timesteps))
+        epsilon, data = self._bounded(x, predict(level / self.timesteps), self.kept[level].item())
+        (signal, signal_next), (noise, noise_next) = (
+            (share[level].sqrt().item(), share[level - 1].sqrt().item()) for share in (self.kept, 1 - self.kept)
+        )
+        return self.timesteps * ((signal_next - signal) * data + (noise_next - noise) * epsilon)
 
     def _bounded(self, x: Tensor, epsilon: Tensor, alpha_bar: float) -> tuple[Tensor, Tensor]:
         """The noise and the data that x is made of, the data kept within the limit."""

@@ -38,8 +38,9 @@ def test_pictures_and_animations_are_written(lesson) -> None:
 
     _, out = lesson
     for shape in SHAPES:
-        with Image.open(out / f"field-{shape}.gif") as animation:
-            assert animation.is_animated and animation.n_frames >= 5  # equal ones at the end may be joined
+        for network in ("flow", "diffusion", "rectified-flow"):
+            with Image.open(out / f"field-{network}-{shape}.gif") as animation:
+                assert animation.is_animated and animation.n_frames >= 5  # equal ones at the end may be joined
         with Image.open(out / f"paths-{shape}.png") as picture:
             assert picture.width > 600
 

@@ -112,6 +112,18 @@ def test_noise_levels_fall_from_data_to_noise() -> None:
         assert kept[0] == 1 and (kept.diff() < 0).all() and kept[-1] < 1e-4
 
 
+@pytest.mark.parametrize("config", [FlowHeadConfig(**SMALL), DiffusionHeadConfig(**SMALL, timesteps=20)])
+def test_small_steps_follow_the_vector_field(config) -> None:
+    torch.manual_seed(0)
+    head, z = build_head(config, 1, unit_width=2), torch.zeros(30, 1)
+    torch.nn.init.normal_(head.output.weight, std=0.1)  # else it starts as zero
+    path = torch.stack(list(head.path(z, generator=generator(), steps=20)))
+    velocities = torch.stack([head.velocity(x, step / 20, z) for step, x in enumerate(path[:-1])])
+    assert velocities.abs().max() > 0.1
+    assert torch.allclose(path[:-1] + velocities / 20, path[1:], atol=1e-4)
+    assert head.velocity(path[-1], 1.0, z).isfinite().all()
+
+
 def test_reflow_straightens() -> None:
     """Trained on its own couples, a flow needs fewer steps: its noise and unit become the ends of straight lines."""
     torch.manual_seed(0)
