@@ -10,6 +10,7 @@ from speechgen.evaluation.charts import COLOURS
 from speechgen.evaluation.grid import GridConfig, unit_name
 from speechgen.evaluation.held_out import HeldOut
 from speechgen.evaluation.judged import FRECHET, RECOGNISED
+from speechgen.evaluation.labels import label_lines, label_points
 from speechgen.evaluation.logs import write_json, write_text
 from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.results import page, table
@@ -102,7 +103,7 @@ def draw_grid(path: Path, cells: list[Variant], report: dict) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5.2), layout="constrained", dpi=110)
-    axes = figure.subplots()
+    axes, ends, others = figure.subplots(), [], []
     heads = list(dict.fromkeys(cell.experiment.model.head.kind for cell in cells))
     for cell in cells:
         model, score = cell.experiment.model, report["cells"][cell.name]
@@ -111,16 +112,17 @@ def draw_grid(path: Path, cells: list[Variant], report: dict) -> None:
         points = sorted(((s["milliseconds"], s["frechet"]) for s in swept), key=lambda point: point[0])
         if points:
             axes.plot(*zip(*points), "-", color=colour, alpha=0.5, marker=".", linewidth=1.1)
-        at = (score["milliseconds"], score["frechet"])
-        axes.plot(*at, MARKERS[model.order.kind], color=colour, markersize=7)
-        axes.annotate(cell.name, at, (5, 3), textcoords="offset points", fontsize=7)
-    for name, score in report["ceilings"].items():
-        axes.axhline(score["frechet"], color="#888888", linestyle="--", linewidth=0.8)
-        axes.annotate(
-            name, (1, score["frechet"]), xycoords=("axes fraction", "data"), fontsize=6.5, ha="right", va="bottom"
-        )
+            others += points
+        ends.append((score["milliseconds"], score["frechet"]))
+        axes.plot(*ends[-1], MARKERS[model.order.kind], color=colour, markersize=7)
+    ceilings = {name: score["frechet"] for name, score in report["ceilings"].items()}
+    for height in ceilings.values():
+        axes.axhline(height, color="#888888", linestyle="--", linewidth=0.8)
     axes.set(xscale="log", yscale="log", xlabel="ms per item", ylabel="Frechet distance (lower is better)")
     axes.grid(alpha=0.25, linewidth=0.6)
+    axes.margins(x=0.08)
+    label_lines(axes, list(ceilings), list(ceilings.values()))
+    label_points(axes, [cell.name for cell in cells], ends, others)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     figure.savefig(partial, format="png")
     os.replace(partial, path)

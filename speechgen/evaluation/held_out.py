@@ -106,7 +106,7 @@ class HeldOutImages(HeldOut):
         super().__init__(load_image_judge(judge), real.names, *pairs, about, [real.pixels, reference.pixels])
 
     def write_sheet(self, path: Path, signals: Tensor, rows: list[str]) -> None:
-        write_png(path, sheet(signals, self.shown))
+        write_png(path, sheet(signals, self.shown), rows)
 
 
 class HeldOutSounds(HeldOut):

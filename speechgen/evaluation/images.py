@@ -1,6 +1,7 @@
 """How good generated images are: whether a classifier reads the label that was asked for, and the Frechet distance of
 its features from those of held-out images (Heusel et al. 2017; their Inception network has not seen digits)."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,8 @@ from speechgen.models.generator import Generator
 from speechgen.models.load import load
 from speechgen.models.one_shot import OneShot
 from speechgen.training.images import AT_ONCE, as_tensor, sheet
+
+ROW_FONT = 14  # pixels high, of what stands beside a row of images
 
 
 class Painter:
@@ -101,13 +104,24 @@ def read_pictures(paths: list[Path], side: int, channels: int, resize: bool = Tr
     return torch.cat(parts)
 
 
-def write_png(path: Path, page: np.ndarray) -> None:
-    """Write pixels (H, W, 3) as a picture, enlarged so that small images can be seen."""
-    from PIL import Image
+def write_png(path: Path, page: np.ndarray, rows: list[str] | None = None) -> None:
+    """Write pixels (H, W, 3) as a picture, enlarged so that small images can be seen; ``rows``: what stands beside each
+    of its rows, which are of one height."""
+    from PIL import Image, ImageDraw, ImageFont
 
     scale = max(1, 600 // page.shape[1])
     picture = Image.fromarray(page)
-    picture.resize((page.shape[1] * scale, page.shape[0] * scale), Image.Resampling.NEAREST).save(path, format="PNG")
+    picture = picture.resize((page.shape[1] * scale, page.shape[0] * scale), Image.Resampling.NEAREST)
+    if rows:
+        font = ImageFont.load_default(ROW_FONT)
+        margin = math.ceil(max(font.getlength(row) for row in rows)) + ROW_FONT
+        labelled = Image.new("RGB", (margin + picture.width, picture.height), "white")
+        labelled.paste(picture, (margin, 0))
+        for number, row in enumerate(rows):
+            middle = (number + 0.5) * picture.height / len(rows)
+            ImageDraw.Draw(labelled).text((margin - ROW_FONT / 2, middle), row, "black", font, anchor="rm")
+        picture = labelled
+    picture.save(path, format="PNG")
 
 
 def generate_set(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from speechgen.data.image_corpora import digits
 from speechgen.data.images import Images
@@ -80,8 +81,9 @@ def test_a_grid_is_trained_scored_and_told_and_not_done_again(run, corpus, monke
     assert report["cells"]["raster_mse"]["variety"] < 1e-6 < report["cells"]["joint_flow"]["variety"]
     assert report["cells"]["codes"]["bits"] > 0 and report["cells"]["joint_flow"]["bits"] is None
     assert report["ceilings"]["test data"]["n"] == 30 and set(report["cells"]["codes"]["untrained"]) >= {"frechet"}
-    for picture in ("grid.png", "samples.png"):
-        assert Path("exp", picture).read_bytes().startswith(b"\x89PNG")
+    assert Path("exp/grid.png").read_bytes().startswith(b"\x89PNG")
+    names = np.asarray(Image.open("exp/samples.png").convert("L"))[:, :40]  # of cells, beside their rows
+    assert (names[:, 0] == 255).all() and all((row < 128).any() for row in np.array_split(names, 3))
 
     done = {path: path.stat().st_mtime_ns for path in Path("exp").glob("*/*.*") if path.name != "config.yaml"}
     assert run(*words)[0] == 0
