@@ -56,7 +56,7 @@ class FeatureFile:
 
     def _some(self, signals: Tensor, sample_rate: int) -> Tensor:
         if self.what == "sounds":
-            given = resample(signals[:, 0], sample_rate, SAMPLE_RATE)
+            given = resample(signals[:, 0], sample_rate, SAMPLE_RATE).clamp(-1, 1)
         else:
             given = ((signals + 1) * 127.5).round().clamp(0, 255).byte()
             given = given.expand(-1, 3, *given.shape[2:]) if given.shape[1] == 1 else given

@@ -34,7 +34,7 @@ def play_tab(watcher: Watcher, told: Callable) -> None:
                                      **first["solver"])  # fmt: skip
             with gr.Row():
                 order_steps = gr.Slider(
-                    0, 64, step=1, label="Steps of the order", info="0: its own number",
+                    0, 64, step=1, label="Order steps", info="0: its own number",
                     elem_id="play-order-steps", **first["order_steps"],
                 )  # fmt: skip
                 seed = gr.Number(1, label="Seed", info="The same again, or another", precision=0, minimum=0)

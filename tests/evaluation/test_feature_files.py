@@ -64,6 +64,7 @@ def test_sounds_come_at_16_khz(tmp_path: Path) -> None:
     file = FeatureFile(saved(Plain(), tmp_path), "sounds")
     assert file.features(torch.zeros(3, 1, 240), 24000).shape == (3, 160)
     wave = torch.rand(3, 1, 50)
+    assert file.features(3 * wave).max() == 1
     assert torch.equal(file.features(wave), wave[:, 0])
 
 
