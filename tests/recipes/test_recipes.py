@@ -170,7 +170,7 @@ def test_weights_are_packed_with_the_licence_of_their_pictures(recipe: str, lice
         (
             "mini/image",
             ["--tokenizer", "nope"],
-            "--tokenizer nope: there is no conf/tokenizer/nope.yaml; known: none, gan,",
+            "--tokenizer nope: there is no conf/tokenizer/nope.yaml; known: none, fsq, gan,",
         ),
         ("mini/image", ["--judge", "nope"], "--judge nope: there is no conf/scorer/nope.yaml; known: classifier"),
         (
