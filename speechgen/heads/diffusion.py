@@ -1,4 +1,4 @@
-"""Diffusion head (MAR, Li et al. 2024): a small MLP learns the noise in a continuous unit, given the backbone's z."""
+"""Diffusion head (MAR, Li et al. 2024): a small MLP learns the noise in a continuous unit (or v), given the backbone's z."""
 
 from typing import Literal
 
@@ -19,9 +19,10 @@ class DiffusionHeadConfig(Config):
     timesteps: int = Field(1000, gt=0)
     schedule: Literal["cosine", "linear"] = "cosine"
     limit: float = Field(5.0, gt=0)
+    predicts: Literal["noise", "v"] = "noise"
 
     def process(self) -> DiffusionProcess:
-        return DiffusionProcess(self.timesteps, self.schedule, self.limit)
+        return DiffusionProcess(self.timesteps, self.schedule, self.limit, self.predicts)
 
 
 class DiffusionHead(DenoisingHead):

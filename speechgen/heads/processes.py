@@ -95,6 +95,8 @@ class FlowProcess:
 class DiffusionProcess:
     """Denoising diffusion (Ho et al. 2020): the network predicts the noise at one of ``timesteps`` levels.
 
+    ``predicts``: "noise", as in the paper, or "v", of which noise and data can be told equally well at every level
+    (Salimans & Ho 2022, section 4); with little training that is what makes the noisy half of the way right.
     ``schedule``: how the share of the signal falls, "cosine" (Nichol & Dhariwal 2021) or "linear" as in the paper.
     ``limit``: estimates of the data are kept within so many units of zero, which few steps need (section 3.2 of
     Saharia et al. 2022); data is expected to have a deviation of about 1.
@@ -103,8 +105,14 @@ class DiffusionProcess:
     default_steps = 50
     default_solver = "ddim"
 
-    def __init__(self, timesteps: int = 1000, schedule: Literal["cosine", "linear"] = "cosine", limit: float = 5.0):
-        self.timesteps, self.limit = timesteps, limit
+    def __init__(
+        self,
+        timesteps: int = 1000,
+        schedule: Literal["cosine", "linear"] = "cosine",
+        limit: float = 5.0,
+        predicts: Literal["noise", "v"] = "noise",
+    ):
+        self.timesteps, self.limit, self.predicts = timesteps, limit, predicts
         if schedule == "linear":  # section 4 of Ho et al., for any number of levels
             betas = torch.linspace(0.1, 20, timesteps, dtype=torch.float64) / timesteps
             kept = (1 - betas.clamp(max=0.999)).cumprod(0)
@@ -116,13 +124,14 @@ class DiffusionProcess:
         self.kept = torch.cat([torch.ones(1, dtype=torch.float64), kept])
 
     def disturb(self, target: Tensor, each: int, generator: torch.Generator | None = None) -> Noised:
-        """Algorithm 1, lines 3 to 5: a level t, noise epsilon, and x_t, from which epsilon is to be told."""
+        """Algorithm 1, lines 3 to 5: a level t, noise epsilon, and x_t, from which epsilon (or v) is to be told."""
         shape, device = target.shape[:each], target.device
         t = torch.randint(1, self.timesteps + 1, shape, generator=generator, device=device)
         epsilon = torch.randn(target.shape, generator=generator, device=device)
         alpha_bar = _spread(self.kept.to(device)[t].to(target.dtype), target)
         x_t = alpha_bar.sqrt() * target + (1 - alpha_bar).sqrt() * epsilon
-        return Noised(x_t, t / self.timesteps, epsilon)
+        v = alpha_bar.sqrt() * epsilon - (1 - alpha_bar).sqrt() * target
+        return Noised(x_t, t / self.timesteps, epsilon if self.predicts == "noise" else v)
 
     def times(self, steps: int, solver: str) -> Tensor:
         return self._levels(steps)[:-1] / self.timesteps
@@ -154,9 +163,11 @@ class DiffusionProcess:
         )
         return self.timesteps * ((signal_next - signal) * data + (noise_next - noise) * epsilon)
 
-    def _bounded(self, x: Tensor, epsilon: Tensor, alpha_bar: float) -> tuple[Tensor, Tensor]:
-        """The noise and the data that x is made of, the data kept within the limit."""
-        data = ((x - (1 - alpha_bar) ** 0.5 * epsilon) / alpha_bar**0.5).clamp(-self.limit, self.limit)
+    def _bounded(self, x: Tensor, said: Tensor, alpha_bar: float) -> tuple[Tensor, Tensor]:
+        """The noise and the data that x is made of by what the network said, the data kept within the limit."""
+        signal, noise = alpha_bar**0.5, (1 - alpha_bar) ** 0.5
+        data = (x - noise * said) / signal if self.predicts == "noise" else signal * x - noise * said
+        data = data.clamp(-self.limit, self.limit)
         return (x - alpha_bar**0.5 * data) / (1 - alpha_bar) ** 0.5, data
 
     def _levels(self, steps: int) -> Tensor:

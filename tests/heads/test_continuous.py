@@ -82,16 +82,28 @@ def test_diffusion_solvers_agree_on_what_is_learned(learned) -> None:
 
 @pytest.mark.parametrize("schedule", ["cosine", "linear"])
 @pytest.mark.parametrize("solver", ["ddim", "ddpm"])
-def test_a_network_that_knows_the_noise_leads_to_the_data(schedule: str, solver: str) -> None:
-    process, data = DiffusionProcess(100, schedule), torch.randn(6, 3, generator=generator())
+@pytest.mark.parametrize("predicts", ["noise", "v"])
+def test_a_network_that_knows_the_data_leads_to_it(schedule: str, solver: str, predicts: str) -> None:
+    process, data = DiffusionProcess(100, schedule, predicts=predicts), torch.randn(6, 3, generator=generator())
     x, times = torch.randn(6, 3, generator=generator(1)), process.times(10, solver)
 
-    def noise_in(x: Tensor, call: int) -> Tensor:
+    def say(x: Tensor, call: int) -> Tensor:
         kept = process.kept[round(times[call].item() * 100)].item()
-        return (x - kept**0.5 * data) / (1 - kept) ** 0.5
+        noise = (x - kept**0.5 * data) / (1 - kept) ** 0.5
+        return noise if predicts == "noise" else kept**0.5 * noise - (1 - kept) ** 0.5 * data
 
-    *_, made = process.walk(noise_in, x, 10, solver, generator=generator())
+    *_, made = process.walk(say, x, 10, solver, generator=generator())
     torch.testing.assert_close(made, data, atol=1e-4, rtol=1e-4)
+
+
+def test_v_is_what_noise_and_data_are_told_from() -> None:
+    """At right angles to the noisy unit: x = cos data + sin noise, v = cos noise - sin data."""
+    data = torch.randn(50, 3, generator=generator())
+    noised = DiffusionProcess(1000, predicts="v").disturb(data, 1, generator(1))
+    epsilon = DiffusionProcess(1000).disturb(data, 1, generator(1)).answer
+    kept = DiffusionProcess(1000).kept[(noised.time * 1000).round().long()].float().unsqueeze(1)
+    torch.testing.assert_close(kept.sqrt() * noised.noisy - (1 - kept).sqrt() * noised.answer, data)
+    torch.testing.assert_close((1 - kept).sqrt() * noised.noisy + kept.sqrt() * noised.answer, epsilon)
 
 
 def test_algorithm_2_is_the_one_printed() -> None:
