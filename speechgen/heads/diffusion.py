@@ -1,4 +1,4 @@
-"""Diffusion head (MAR, Li et al. 2024): a small MLP learns the noise in a continuous unit (or v), given the backbone's z."""
+"""Diffusion head (MAR, Li et al. 2024): a small MLP learns the noise in a continuous unit, given the backbone's z."""
 
 from typing import Literal
 

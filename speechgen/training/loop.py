@@ -21,6 +21,7 @@ from speechgen.training.checkpoint import load_checkpoint, save_best, save_check
 from speechgen.training.facts import write_facts
 from speechgen.training.interrupt import Interrupt
 from speechgen.training.machine import describe_machine
+from speechgen.training.optimisers import build_optimiser
 from speechgen.training.pace import Pace, TrainConfig
 from speechgen.training.patience import Patience
 
@@ -94,7 +95,7 @@ def train(
     players = {name: player.to(accelerator.device).train() for name, player in task.players.items()}
     for judge in getattr(task, "judges", []):
         judge.to(accelerator.device)
-    optimisers = {name: _optimiser(player, config) for name, player in players.items()}
+    optimisers = {name: build_optimiser(player, config) for name, player in players.items()}
     rates: dict[str, float] = getattr(task, "rates", {})
     averages = {name: averaged(player, config.ema) for name, player in players.items()}
     generator = torch.Generator(device=accelerator.device).manual_seed(config.seed + rank)
@@ -223,14 +224,6 @@ def train(
     # Ranks leave together and close their connections: one that finds its peers gone at exit can end in a crash.
     accelerator.wait_for_everyone()
     accelerator.end_training()
-
-
-def _optimiser(player: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    # Biases, norms and scales are not decayed (GPT-2 and later practice).
-    matrices = [p for p in player.parameters() if p.requires_grad and p.ndim >= 2]
-    vectors = [p for p in player.parameters() if p.requires_grad and p.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
 
 
 def _synchronise(accelerator: Accelerator, player: nn.Module) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Literal
 
 from accelerate.utils import broadcast_object_list
 from pydantic import Field, PositiveInt
@@ -13,9 +14,10 @@ class TrainConfig(Config):
     """How weights change: the same keys for every model. ``hours``: how long training lasts, instead of ``steps``; the
     rate then falls with the clock, and evaluations and checkpoints come by the minute. ``patience``: evaluations in a
     row without a lower held-out loss after which training ends, and the weights of the lowest are kept in ``best``; 0:
-    it goes to the last step."""
+    it goes to the last step. ``optimiser``: what ``training/optimisers.py`` has."""
 
     steps: PositiveInt
+    optimiser: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 5e-4
     final_learning_rate: float = 1e-5
     warmup: int = 200
