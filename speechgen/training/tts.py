@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from speechgen.audio.pictures import spectrogram_pair
@@ -34,7 +35,8 @@ class TTSTask(Config):
     """``batch_seconds``: of targets. ``prompt_seconds``: shortest and longest prompt. ``no_prompt``: share of rows
     without one; ``no_transcript``: share of prompts without their text; ``null``: share of rows told nothing, for
     guidance. ``history_noise``: largest deviation of noise on the units read; ``history_drop``: share of the steps
-    dropped from what is read, in half the rows. ``prompt_weight``: of the prompt's own units in the loss.
+    dropped from what is read, in half the rows; ``history_blank``: share of the rows in which all of the target is, so
+    that the voice can only come from the prompt. ``prompt_weight``: of the prompt's own units in the loss.
     ``repeat``: how many times an epoch sees the utterances of a speaker, where not once."""
 
     batch_seconds: float = 100.0
@@ -45,6 +47,7 @@ class TTSTask(Config):
     null: float = 0.1
     history_noise: float = 0.4
     history_drop: float = 0.2
+    history_blank: float = Field(0.0, ge=0, le=1)
     prompt_weight: float = 0.5
     repeat: dict[str, int] = {}
 
@@ -240,5 +243,8 @@ class TTSTraining:
             swap = torch.rand(rows.values.shape, generator=generator, device=device) < 0.5 * level
             history = model.embed(torch.where(swap & rows.real, other, rows.values))
         dropping = torch.rand(batch, 1, generator=generator, device=device) < 0.5
-        drop = torch.rand(batch, steps, generator=generator, device=device) < task.history_drop
-        return history.masked_fill((dropping & drop)[..., None], 0.0)
+        drop = dropping & (torch.rand(batch, steps, generator=generator, device=device) < task.history_drop)
+        if task.history_blank:
+            blank = torch.rand(batch, 1, generator=generator, device=device) < task.history_blank
+            drop |= blank & (torch.arange(steps, device=device) >= rows.prompt_steps[:, None])
+        return history.masked_fill(drop[..., None], 0.0)

@@ -71,6 +71,15 @@ def test_the_history_is_disturbed_and_the_target_is_not(config_of_model, build):
     assert torch.equal(batch.rows.values, before)
 
 
+def test_blank_history_is_the_targets_and_leaves_the_prompt(build):
+    task = build("tts")
+    batch, task.task = task.batch(0, 0, 1), TTSTask(history_noise=0.0, history_drop=0.0, history_blank=1.0)
+    heard, clean = task._disturbed(batch.rows, torch.Generator()), task.model.embed(batch.rows.values)
+    of_prompt = torch.arange(heard.shape[1])[None] < batch.rows.prompt_steps[:, None]
+    assert of_prompt.any() and torch.equal(heard[of_prompt], clean[of_prompt])
+    assert not heard[~of_prompt].any() and clean[~of_prompt].any()
+
+
 def test_null_rows_are_as_many_as_told(build):
     task = build("tts")
     task.task = TTSTask(null=0.3, prompt_seconds=(0.05, 0.1))
