@@ -8,6 +8,8 @@ PROMPT ?=
 export TEXT PROMPT
 INSTALLED := .venv/.installed
 TESTS ?=
+# Two at a time, each on one thread; a file's tests stay together, since they share what took long to make.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 CORPUS ?=
 HOURS ?= 10
 export CORPUS
@@ -32,9 +34,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	@if { command -v chromium && command -v chromedriver; } > /dev/null; then \
-	  $(BIN)/python -m pytest $(TESTS); \
+	  $(PYTEST) $(TESTS); \
 	else \
-	  $(BIN)/python -m pytest -m 'not browser' $(TESTS); status=$$?; \
+	  $(PYTEST) -m 'not browser' $(TESTS); status=$$?; \
 	  echo 'No Chromium with chromedriver here, so the browser tests were left out (apt-get install chromium chromium-driver).'; \
 	  exit $$status; \
 	fi
