@@ -11,16 +11,18 @@ from torch import Tensor
 
 from speechgen.config import Config
 from speechgen.heads.denoising import DenoisingHead
-from speechgen.heads.processes import FlowProcess
+from speechgen.heads.processes import FlowProcess, Times
 
 
 class FlowHeadConfig(Config):
-    """``draws``: how many (time, noise) pairs each position is trained on per step; below 4 learning is slow."""
+    """``draws``: how many (time, noise) pairs each position is trained on per step; below 4 learning is slow.
+    ``times``: how times are spread, as ``FlowProcess`` has it."""
 
     kind: Literal["flow"] = "flow"
     width: int = Field(384, gt=0)
     blocks: int = Field(3, gt=0)
     draws: int = Field(4, gt=0)
+    times: Times = "angles"
 
 
 class FlowHead(DenoisingHead):
@@ -28,7 +30,7 @@ class FlowHead(DenoisingHead):
 
     def __init__(self, config: FlowHeadConfig, width: int, unit_width: int) -> None:
         """``width``: C of z; ``unit_width``: D of a unit."""
-        super().__init__(FlowProcess(), width, unit_width, config.width, config.blocks, config.draws)
+        super().__init__(FlowProcess(config.times), width, unit_width, config.width, config.blocks, config.draws)
         self.config = config
 
     @torch.no_grad()

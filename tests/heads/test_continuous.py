@@ -12,7 +12,7 @@ from speechgen.heads.flow import FlowHead, FlowHeadConfig
 from speechgen.heads.gaussian import GaussianHead, GaussianHeadConfig
 from speechgen.heads.mse import MSEHead, MSEHeadConfig
 from speechgen.heads.one_step import OneStepHead, OneStepHeadConfig
-from speechgen.heads.processes import DiffusionProcess
+from speechgen.heads.processes import DiffusionProcess, FlowProcess
 
 CENTRES = torch.tensor([[1.0, 0.5], [-1.0, 0.5]])
 SMALL = {"width": 32, "blocks": 2}
@@ -104,6 +104,18 @@ def test_v_is_what_noise_and_data_are_told_from() -> None:
     kept = DiffusionProcess(1000).kept[(noised.time * 1000).round().long()].float().unsqueeze(1)
     torch.testing.assert_close(kept.sqrt() * noised.noisy - (1 - kept).sqrt() * noised.answer, data)
     torch.testing.assert_close((1 - kept).sqrt() * noised.noisy + kept.sqrt() * noised.answer, epsilon)
+
+
+def test_times_of_a_flow_are_spread_as_told() -> None:
+    data = torch.zeros(20_000, 1)
+    middle, angles = (FlowProcess(name).disturb(data, 1, generator()).time for name in ("middle", "angles"))
+    shares = [
+        [((low <= time) & (time < low + 0.1)).float().mean().item() for low in (0, 0.45, 0.9)]
+        for time in (middle, angles)
+    ]
+    # of the distributions sigmoid(normal) and 1 - (2 / pi) atan((1 - t) / t)
+    assert shares[0] == pytest.approx([0.014, 0.159, 0.014], abs=0.005)
+    assert shares[1] == pytest.approx([0.0704, 0.1269, 0.0704], abs=0.005)
 
 
 def test_algorithm_2_is_the_one_printed() -> None:
