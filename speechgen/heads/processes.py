@@ -141,8 +141,9 @@ class DiffusionProcess:
         epsilon = torch.randn(target.shape, generator=generator, device=device)
         alpha_bar = _spread(self.kept.to(device)[t].to(target.dtype), target)
         x_t = alpha_bar.sqrt() * target + (1 - alpha_bar).sqrt() * epsilon
-        v = alpha_bar.sqrt() * epsilon - (1 - alpha_bar).sqrt() * target
-        return Noised(x_t, t / self.timesteps, epsilon if self.predicts == "noise" else v)
+        if self.predicts == "noise":
+            return Noised(x_t, t / self.timesteps, epsilon)
+        return Noised(x_t, t / self.timesteps, alpha_bar.sqrt() * epsilon - (1 - alpha_bar).sqrt() * target)
 
     def times(self, steps: int, solver: str) -> Tensor:
         return self._levels(steps)[:-1] / self.timesteps
@@ -179,7 +180,7 @@ class DiffusionProcess:
         signal, noise = alpha_bar**0.5, (1 - alpha_bar) ** 0.5
         data = (x - noise * said) / signal if self.predicts == "noise" else signal * x - noise * said
         data = data.clamp(-self.limit, self.limit)
-        return (x - alpha_bar**0.5 * data) / (1 - alpha_bar) ** 0.5, data
+        return (x - signal * data) / noise, data
 
     def _levels(self, steps: int) -> Tensor:
         """Levels from the noisiest down to data, at most ``steps`` + 1 of them."""
