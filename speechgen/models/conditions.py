@@ -72,7 +72,7 @@ def conditions(
     for null in [False, True] if guided else [False]:
         flag = torch.tensor([null])
         told, memory = model.text(rows, flag)
-        branches.append((model.inputs(embedded, told, rows, model.no_voice[None] if null else heard), memory))
+        branches.append((model.inputs(embedded, told, rows, heard, flag), memory))
     # The inputs hold blank units for the target; what each step is told beside its unit is their difference.
     x = torch.cat([branch.expand(takes, -1, -1) for branch, _ in branches])
     blank = model.embed(rows.values[:, -1:])[:, 0]

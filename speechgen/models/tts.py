@@ -86,12 +86,14 @@ class TokenTTS(nn.Module):
         features = torch.where(null[:, None, None, None], 0.0, rows.features).to(told)
         return self.to_text(torch.cat([told, features], -1).flatten(2)), None
 
-    def inputs(self, history: Tensor, told: Tensor | None, rows: Rows, voice: Tensor) -> Tensor:
-        """Embedded units one step late, the text, the segment (prompt 0, target 1) and the voice: (B, S, width)."""
+    def inputs(self, history: Tensor, told: Tensor | None, rows: Rows, voice: Tensor, null: Tensor) -> Tensor:
+        """Embedded units one step late, the text, the segment (prompt 0, target 1) and the voice: (B, S, width). Null
+        rows (B,) bool hear nothing of the prompt, so that guidance leads to its voice as well as to the text."""
         begin = self.begin.to(history).expand(len(history), 1, -1)
-        steps = torch.arange(rows.values.shape[1], device=history.device)
-        segment = self.segment((steps[None] >= rows.prompt_steps[:, None]).long())
-        x = torch.cat([begin, history[:, :-1]], dim=1) + segment + voice[:, None]
+        target = torch.arange(rows.values.shape[1], device=history.device)[None] >= rows.prompt_steps[:, None]
+        history = history.masked_fill((null[:, None] & ~target)[..., None], 0.0)
+        heard = torch.where(null[:, None], self.no_voice.to(voice), voice)
+        x = torch.cat([begin, history[:, :-1]], dim=1) + self.segment(target.long()) + heard[:, None]
         return x if told is None else x + told
 
     def hidden(self, rows: Rows, history: Tensor, null: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -101,11 +103,10 @@ class TokenTTS(nn.Module):
         bool: rows that are told nothing.
         """
         voice = self.voice_vector(self.embed(rows.values), rows.prompt_steps)
-        heard = torch.where(null[:, None], self.no_voice.to(voice), voice)
         told, memory = self.text(rows, null)
         mask = torch.arange(rows.values.shape[1], device=null.device)[None] < rows.steps[:, None]
         memory_mask = rows.symbol_mask if memory is not None else None
-        return self.transformer(self.inputs(history, told, rows, heard), mask, memory, memory_mask), voice, mask
+        return self.transformer(self.inputs(history, told, rows, voice, null), mask, memory, memory_mask), voice, mask
 
     def losses(
         self,
@@ -121,7 +122,7 @@ class TokenTTS(nn.Module):
         z, voice, mask = self.hidden(rows, history, null)
         steps = torch.arange(rows.values.shape[1], device=null.device)[None]
         target = mask & (steps >= rows.prompt_steps[:, None])
-        weights = target + prompt_weight * (mask & ~target & rows.known[:, None])
+        weights = target + prompt_weight * (mask & ~target & (rows.known & ~null)[:, None])
         losses = {"unit": self._unit_loss(z, rows, weights, generator, couples)}
         # The step at which the last frame begins; where an order lags, other codes of that frame come after it.
         last = rows.steps[:, None] - self.order.steps(1)

@@ -66,7 +66,7 @@ def outputs(model: TokenTTS, rows: Rows) -> torch.Tensor:
     null = torch.zeros(len(rows.steps), dtype=torch.bool)
     told, memory = model.text(rows, null)
     mask = torch.arange(rows.values.shape[1])[None] < rows.steps[:, None]
-    x = model.inputs(clean, told, rows, model.voice_vector(clean, rows.prompt_steps))
+    x = model.inputs(clean, told, rows, model.voice_vector(clean, rows.prompt_steps), null)
     return model.transformer(x, mask, memory, rows.symbol_mask if memory is not None else None)
 
 
@@ -94,6 +94,9 @@ def test_a_null_row_hears_neither_text_nor_voice(make_tts):
         null = [losses(model, make_rows(model, [(prompt, t)], ["en"]), (True,))["unit"] for t in (target, other)]
         assert told[0] != told[1], triple
         assert null[0] == null[1] != told[0], triple
+        voices = [make_rows(model, [(segment(model, [2, 2], seed), target)], ["en"]) for seed in (1, 3)]
+        told, null = ([losses(model, rows, (flag,))["unit"] for rows in voices] for flag in (False, True))
+        assert null[0] == null[1] and told[0] != told[1], triple
 
 
 @torch.no_grad()
