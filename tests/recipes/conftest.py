@@ -1,6 +1,7 @@
-"""A toy recipe, for tests of recipes/steps.sh."""
+"""The recipes of the repository, and a toy one for tests of recipes/steps.sh."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -47,6 +48,46 @@ esac
 """
 
 
+def environment() -> dict[str, str]:
+    """In which recipes find the verbs of the environment that runs the tests."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+class Egs:
+    """The repository's recipes, run where they are or in a copy, as a clone has them."""
+
+    environment = staticmethod(environment)
+
+    def run(self, script: Path, *options: str) -> str:
+        """Standard output of a script that is called from the root of the repository and must succeed."""
+        command = [str(script), *options]
+        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=900)
+        assert done.returncode == 0, (done.stdout, done.stderr)
+        return done.stdout
+
+    def refused(self, script: Path, *options: str) -> str:
+        """What a script says on both streams that must not succeed."""
+        command = [str(script), *options]
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=900)
+        assert done.returncode != 0
+        return done.stdout + done.stderr
+
+    def copy(self, script: Path, folder: Path) -> Path:
+        """A recipe and the engine in another place, without what was made here; the path of its script there."""
+        shutil.copytree(ROOT / "recipes", folder / "recipes")
+        here = folder / script.parent.relative_to(ROOT)
+        self.copy_folder(script.parent, here)
+        return here / script.name
+
+    def copy_folder(self, recipe: Path, here: Path) -> None:
+        shutil.copytree(recipe, here, ignore=shutil.ignore_patterns("data", "dump", "exp", ".done", "RESULTS.md"))
+
+
+@pytest.fixture
+def egs() -> Egs:
+    return Egs()
+
+
 class Recipe:
     """A toy recipe in a folder of its own, run as a user would."""
 
@@ -72,14 +113,11 @@ class Recipe:
         calls.unlink(missing_ok=True)
         return names
 
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-
     def start(self, *options: str, cwd: Path | None = None) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [str(self.folder / "run.sh"), *options],
             cwd=cwd or self.folder.parent,
-            env=self.environment(),
+            env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
