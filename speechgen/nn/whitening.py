@@ -24,20 +24,30 @@ class Whitening(nn.Module):
         self.register_buffer("inverse_matrix", torch.eye(width, channels))
 
     @classmethod
-    def measure(cls, samples: Tensor, power: float, floor: float) -> Self:
+    def measure(cls, samples: Tensor, power: float, floor: float, near: Self | None = None) -> Self:
         """From samples (N, C) of deviation about 1: principal directions of variance below ``floor`` are dropped, the
-        others divided by their deviation to the ``power`` (0: only turned, 1: white) and brought to mean variance 1."""
+        others divided by their deviation to the ``power`` (0: only turned, 1: white) and brought to mean variance 1.
+
+        ``near``: the map of units that were nearly these, of as many channels as are kept then whatever the floor.
+        What it makes of these is approached by a rotation (orthogonal Procrustes), and nothing lost but the least
+        directions: a model that knows its units finds them again.
+        """
         samples = samples.double()
         mean = samples.mean(0)
-        variances, directions = torch.linalg.eigh((samples - mean).T.cov())
-        kept = variances >= floor
-        variances, directions = variances[kept].flip(0), directions[:, kept].flip(1)
+        covariance = (samples - mean).T.cov()
+        variances, directions = torch.linalg.eigh(covariance)
+        width = int((variances >= floor).sum()) if near is None else near.matrix.shape[1]
+        variances, directions = variances.flip(0)[:width], directions.flip(1)[:, :width]
         scale = variances ** (-power / 2)
         scale = scale / (scale**2 * variances).mean().sqrt()
-        white = cls(samples.shape[1], len(variances))
+        matrix, inverse_matrix = directions * scale, (directions / scale).T
+        if near is not None:
+            left, _, right = torch.linalg.svd(matrix.T @ covariance @ near.matrix.double())
+            matrix, inverse_matrix = matrix @ left @ right, (left @ right).T @ inverse_matrix
+        white = cls(samples.shape[1], width)
         white.mean.copy_(mean)
-        white.matrix.copy_(directions * scale)
-        white.inverse_matrix.copy_((directions / scale).T)
+        white.matrix.copy_(matrix)
+        white.inverse_matrix.copy_(inverse_matrix)
         return white
 
     def forward(self, x: Tensor) -> Tensor:

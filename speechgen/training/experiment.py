@@ -1,5 +1,6 @@
 """From a config file to a training run: each kind of experiment names its model, its task, its data and its steps."""
 
+import copy
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -225,13 +226,18 @@ def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task, list[Units]]:
     codec = load(config.model.codec)
     if config.model.unit == "codes":
         _check_codes(config.model, codec, units[0])
-    model = build_tts(config.model, units, initial)
+    head, anew = config.model.head, config.task.rewhiten
+    if anew and (initial is None or head.kind == "one-step" or config.model.unit == "codes"):
+        raise UserError("task.rewhiten: is for latents of a model that goes on from another (initial:), not one-step")
+    model = build_tts(config.model, units, initial, anew)
     config = config.model_copy(update={"model": model.config})
     if config.initial is not None:
+        whitening = copy.deepcopy(model.whitening)
         _start_from(model, config.initial)
+        model.whitening = whitening
     if config.lora is not None:
         add_lora(model, config.lora)
-    head, teacher = config.model.head, None
+    teacher = None
     if head.kind == "one-step":
         teacher = Teacher(initial, head, str(config.initial))
     return config, TTSTraining(model, config.task, units, dev, codec, config.training.seed, teacher), units

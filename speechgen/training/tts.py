@@ -37,7 +37,8 @@ class TTSTask(Config):
     guidance. ``history_noise``: largest deviation of noise on the units read; ``history_drop``: share of the steps
     dropped from what is read, in half the rows; ``history_blank``: share of the rows in which all of the target is, so
     that the voice can only come from the prompt. ``prompt_weight``: of the prompt's own units in the loss.
-    ``repeat``: how many times an epoch sees the utterances of a speaker, where not once."""
+    ``repeat``: how many times an epoch sees the utterances of a speaker, where not once. ``rewhiten``: measure the
+    whitening of latents anew, as near to the initial model's as can be; for units of a codec that has changed."""
 
     batch_seconds: float = 100.0
     prompt_seconds: tuple[float, float] = (1.5, 4.0)
@@ -50,6 +51,7 @@ class TTSTask(Config):
     history_blank: float = Field(0.0, ge=0, le=1)
     prompt_weight: float = 0.5
     repeat: dict[str, int] = {}
+    rewhiten: bool = False
 
 
 @dataclass
@@ -61,18 +63,22 @@ class TTSBatch:
         return TTSBatch(self.rows.to(device), self.null.to(device))
 
 
-def build_tts(config: TTSConfig, units: list[Units], initial: TokenTTS | None = None) -> TokenTTS:
+def build_tts(
+    config: TTSConfig, units: list[Units], initial: TokenTTS | None = None, rewhiten: bool = False
+) -> TokenTTS:
     """A model that fits its corpus: its symbols, languages, unit sizes, and the whitening of its latents.
 
-    Weights of an ``initial`` model are of use only with that model's own symbols, languages and whitening.
-    Raises UserError when the corpus has symbols or languages that it lacks.
+    Weights of an ``initial`` model are of use only with that model's own symbols, languages and whitening; of units
+    that have changed it may ``rewhiten``, to one as near as can be. Raises UserError
+    when the corpus has symbols or languages that it lacks.
     """
     symbols = sorted({symbol for one in units for symbol in one.symbols})
     languages = sorted({one.language for one in units})
-    if initial is None:
-        white = Whitening.measure(torch.from_numpy(_some_latents(units)), config.white_power, config.white_floor)
-    else:
-        white = initial.whitening
+    white = None if initial is None else initial.whitening
+    if white is None or rewhiten:
+        samples = torch.from_numpy(_some_latents(units))
+        white = Whitening.measure(samples, config.white_power, config.white_floor, near=white)
+    if initial is not None:
         for kind, known, used in (
             ("symbols", initial.config.symbols, symbols),
             ("languages", initial.config.languages, languages),

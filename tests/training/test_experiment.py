@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 import yaml
 
 from speechgen.cli.dump_units import units as dump_units
@@ -100,6 +101,12 @@ def test_listener_codec_and_voice_in_a_row(place, capsys):
     assert all(name in kept for name in adapted.state_dict() if not name.startswith(("transformer", "head")))
     with pytest.raises(UserError, match="lora: adapts a model that has learned something"):
         run_experiment(experiment("tts", place, **{**values, "lora": {}}), place / "exp/nothing")
+
+    turned = {**more, "task": {**values["task"], "rewhiten": True}}
+    run_experiment(experiment("tts", place, "model.codec=exp/codec", **turned), place / "exp/turned")
+    torch.testing.assert_close(load("exp/turned").whitening.matrix, tts.whitening.matrix)  # its units are the same
+    with pytest.raises(UserError, match="task.rewhiten: is for latents of a model that goes on from another"):
+        run_experiment(experiment("tts", place, "task.rewhiten=true", **values), place / "exp/nothing")
 
     student = {**more, "model": {"codec": "exp/codec", "head": {"kind": "one-step", "steps": 2}}}
     run_experiment(experiment("tts", place, **student), place / "exp/student")
