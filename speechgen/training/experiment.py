@@ -232,7 +232,7 @@ def _tts(config: TTSExperiment) -> tuple[TTSExperiment, Task, list[Units]]:
     model = build_tts(config.model, units, initial, anew)
     config = config.model_copy(update={"model": model.config})
     if config.initial is not None:
-        whitening = copy.deepcopy(model.whitening)
+        whitening = copy.deepcopy(model.whitening)  # the initial one's, or what was measured anew
         _start_from(model, config.initial)
         model.whitening = whitening
     if config.lora is not None:

@@ -69,8 +69,8 @@ def build_tts(
     """A model that fits its corpus: its symbols, languages, unit sizes, and the whitening of its latents.
 
     Weights of an ``initial`` model are of use only with that model's own symbols, languages and whitening; of units
-    that have changed it may ``rewhiten``, to one as near as can be. Raises UserError
-    when the corpus has symbols or languages that it lacks.
+    that have changed it may ``rewhiten``, to one as near as can be.
+    Raises UserError when the corpus has symbols or languages that it lacks.
     """
     symbols = sorted({symbol for one in units for symbol in one.symbols})
     languages = sorted({one.language for one in units})
