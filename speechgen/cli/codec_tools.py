@@ -14,7 +14,7 @@ def fit_entropy(
     model: Annotated[str, typer.Argument(help="Name or folder of a codec.")],
     sources: Annotated[list[Path], typer.Argument(help="Kaldi data directories, folders of audio, or dumps of audio.")],
     steps: Annotated[
-        int, typer.Option(min=1, help="Training steps: 2,000 take about four minutes on one core.")
+        int, typer.Option(min=1, help="Training steps: 2,000 take about five minutes on one core.")
     ] = 2000,
     out: Annotated[Path | None, typer.Option(help="File to write; else entropy.safetensors beside the codec.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many recordings of each source.")] = None,
@@ -41,6 +41,8 @@ def fit_entropy(
     if out is None and model in shipped():
         raise UserError(f"{model}: comes with the package, whose files stay as they are; give --out FILE")
     codec, codes = load_codec(model), []
+    if not codec.codebooks:
+        raise UserError(f"{model}: this codec is continuous; it has no codes to fit a model to")
     waves = [wave for source in sources for wave in _waves(source, codec.sample_rate, limit)]
     with progress_bar("encode", len(waves)) as advance:
         for read in waves:
@@ -54,7 +56,7 @@ def fit_entropy(
     train = [one for number, one in enumerate(codes) if number % 20] or codes
     config = EntropyConfig(steps=steps, seed=seed)
     with progress_bar("fit", steps) as advance:
-        fitted = fit(torch.cat(train, 1), codec.codebook_size, config, lambda _: advance())
+        fitted = fit(torch.cat(train, 1), codec.codebook_size, config, lambda _: advance(), codec.code_vectors())
     target = out or folder_of(model) / FILE
     if older := fitted.save(target):
         typer.echo(f"model {older} was there and lies beside it now, for the files that were coded with it")

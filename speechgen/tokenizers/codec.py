@@ -162,6 +162,12 @@ class Codec(nn.Module):
             return Tokens(self._unscaled(latents), "continuous")
         return self._tokens(self._unscaled(latents), codebooks)
 
+    @torch.no_grad()
+    def code_vectors(self) -> Tensor:
+        """What each code adds to the latents before they are normalised: (codebooks, codebook_size, width)."""
+        codes = torch.arange(self.codebook_size, device=self.latent_mean.device)[None]
+        return torch.cat([self.bottleneck.level(k, codes) for k in range(self.codebooks)])
+
     def initial_state(self, batch: int = 1) -> dict:
         """The state before the first chunk, for both directions."""
         where = {"device": self.latent_mean.device, "dtype": self.latent_mean.dtype}

@@ -220,6 +220,13 @@ def test_entropy_coding_makes_a_file_smaller_and_changes_nothing_else(tmp_path, 
         call("decode", tmp_path / "--entropy.sgc", tmp_path / "x.wav", "--model", folder)
 
 
+def test_a_codec_without_codes_has_nothing_to_entropy_code(tmp_path, clip):
+    config = make_config(CodecConfig, {"bottleneck": {"kind": "vae"}})
+    save_model(tmp_path / "vae", config, build_codec(config), "# vae\n")
+    with pytest.raises(UserError, match="continuous"):
+        call("fit-entropy", tmp_path / "vae", clip)
+
+
 def test_info_on_a_codec_states_bitrates_and_delay(codec):
     said = call("info", codec)
     assert "bitrates: 0.2 to 0.6 kbit/s in steps of 0.2" in said and "algorithmic delay: 60 ms" in said

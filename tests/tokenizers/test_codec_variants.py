@@ -142,6 +142,16 @@ def test_a_continuous_codec_has_no_bitrate():
         build("seanet", "vae").codebooks_for(3.0)
 
 
+@pytest.mark.parametrize("bottleneck", ["rvq", "fsq"])
+def test_vectors_of_codes_add_up_to_what_is_decoded(bottleneck):
+    codec = build("spectral", bottleneck)
+    codes = codec.encode(tone()).values
+    vectors = codec.code_vectors()
+    assert vectors.shape == (3, codec.codebook_size, 8)
+    total = sum(vectors[k][codes[:, k]] for k in range(3)).transpose(1, 2)
+    torch.testing.assert_close(total, codec.bottleneck.decode(codes))
+
+
 def test_encoder_and_decoder_may_differ():
     codec = build("spectral", "fsq", decoder=STACKS["seanet"])
     wave = tone()

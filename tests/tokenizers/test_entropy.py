@@ -8,7 +8,7 @@ import torch
 from speechgen.errors import UserError
 from speechgen.tokenizers.entropy import FILE, EntropyModel
 from speechgen.tokenizers.sgc import SgcHeader, pack_sgc, unpack_sgc
-from speechgen.training.entropy import EntropyNetwork, fit_entropy, quantise
+from speechgen.training.entropy import EntropyNetwork, fit_entropy, quantise, savings
 
 
 @pytest.mark.parametrize("codebooks", [1, 2, 3])
@@ -49,7 +49,8 @@ def test_the_whole_numbers_are_the_network_that_was_trained(patterned_codes, sma
     network = EntropyNetwork(3, 16, small_entropy)
     codes = patterned_codes(400, seed=3)
     with torch.no_grad():
-        bits = sum(loss.item() for loss in network.losses(codes[None], [0, 1, 2]).values()) * codes.shape[1]
+        everywhere = torch.arange(codes.shape[1]).expand(3, -1)
+        bits = network.bits(codes[None], torch.tensor([3]), everywhere).sum().item() * codes.shape[1]
     assert 8 * len(quantise(network).compress(codes.numpy())) == pytest.approx(bits, rel=0.01)
 
 
@@ -68,6 +69,19 @@ def test_fitting_again_gives_the_same_model(patterned_codes, small_entropy):
     codes = patterned_codes(500)
     config = small_entropy.model_copy(update={"steps": 3})
     assert fit_entropy(codes, 16, config).fingerprint == fit_entropy(codes, 16, config).fingerprint
+
+
+def test_knowing_what_codes_stand_for_saves_bits_from_the_start(small_entropy):
+    """Codes of a slow walk: which of them are alike is in the vectors, and has to be learned without them."""
+    generator = torch.Generator().manual_seed(0)
+    vectors = torch.randn(2, 64, 4, generator=generator) * torch.tensor([1.0, 0.3])[:, None, None]
+    walk = torch.nn.functional.conv1d(torch.randn(4, 1, 4015, generator=generator), torch.ones(1, 1, 16) / 4)[:, 0].T
+    first = torch.cdist(walk, vectors[0]).argmin(1)
+    codes = torch.stack([first, torch.cdist(walk - vectors[0][first], vectors[1]).argmin(1)])
+    config = small_entropy.model_copy(update={"embedding": 6, "steps": 60})
+    train, test = codes[:, :3000], codes[:, 3000:]
+    knowing, learning = (savings(fit_entropy(train, 64, config, vectors=v), [test], 64) for v in (vectors, None))
+    assert knowing > learning + 0.05
 
 
 def test_a_model_on_disk_is_itself_or_refused(tmp_path, entropy_model, patterned_codes):
