@@ -38,3 +38,15 @@ def test_an_averaged_grid_of_scalars_codes_as_the_grid_itself():
         average.update_parameters(quantizer)
     latents = torch.randn(2, 4, 30, generator=torch.Generator().manual_seed(0))
     assert torch.equal(average.module.encode(latents), quantizer.encode(latents))
+
+
+def test_what_is_frozen_stays_as_it_is_to_the_bit():
+    model = nn.Linear(2, 1)
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[-0.0, 0.1]]))
+    average = averaged(model, 0.998)
+    for step in range(20):
+        nn.init.constant_(model.bias, float(step))
+        average.update_parameters(model)
+    assert average.module.weight.detach().numpy().tobytes() == model.weight.detach().numpy().tobytes()
+    assert 0 < average.module.bias.item() < 19
