@@ -9,6 +9,7 @@ option sample_rate 16000 "rate of the codec, in Hz" number
 option codec speech-16k "codec that makes the units: the name or folder of a model"
 option listener listener-16k "listener that aligns the text: the name or folder of a model"
 option speed_perturb_factors "" "train also on copies at these speeds, as other speakers', e.g. 0.9,1.1"
+option perturbed_speakers "" "have such copies of these speakers only: a name, or a pattern with * (of all)"
 option text "The first sentence of a new voice." "sentence of the demo"
 option before "" "model that training goes on from, and that is scored beside it on voices of others, too"
 option others "" "data directory of other speakers to judge by, whose voices must not be lost (made by espeak-ng)" path
@@ -42,7 +43,8 @@ step 2 dump "data/ -> dump/: audio, then units with their phonemes" \
   speechgen dump audio data/train dump/train --sample_rate "$sample_rate" "${bad[@]}" --nj "$nj"
 also -- speechgen dump audio data/dev dump/dev --sample_rate "$sample_rate" "${bad[@]}" --nj "$nj"
 also -- speechgen dump units dump/train dump/train.units --codec "$codec" --listener "$listener" \
-  ${speed_perturb_factors:+--speed_perturb_factors "$speed_perturb_factors"}
+  ${speed_perturb_factors:+--speed_perturb_factors "$speed_perturb_factors"} \
+  ${perturbed_speakers:+--perturbed_speakers "$perturbed_speakers"}
 also -- speechgen dump units dump/dev dump/dev.units --codec "$codec" --listener "$listener"
 
 step 3 train "dump/ -> $exp/: checkpoints, tensorboard" from "$config" dump to "$exp/checkpoints" "$exp/config.yaml" -- \

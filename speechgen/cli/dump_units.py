@@ -1,5 +1,6 @@
 """``speechgen dump units``: audio dumps to latents, codes and alignments."""
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,9 @@ def units(
     speed_perturb_factors: Annotated[
         str, typer.Option("--speed_perturb_factors", help="Add copies at these speeds, as other speakers': 0.9,1.1.")
     ] = "",
+    perturbed_speakers: Annotated[
+        str, typer.Option("--perturbed_speakers", help="Copy these speakers only: a name, or a pattern with *.")
+    ] = "*",
 ) -> None:
     """Write the units a TTS learns from: codec latents and codes, and when each phoneme is said.
 
@@ -29,10 +33,12 @@ def units(
 
     speeds = _speeds(speed_perturb_factors)
     examples = read_shards(dump)
+    if speeds and not any(fnmatchcase(example.speaker, perturbed_speakers) for example in examples):
+        raise UserError(f"--perturbed_speakers {perturbed_speakers}: {dump} has no such speaker")
     models = load(codec), load(listener)
     skipped: dict[str, str] = {}
     with progress_bar(f"dump {dump}", len(examples)) as advance:
-        made = dump_units(*models, examples, skipped.__setitem__, advance, speeds)
+        made = dump_units(*models, examples, skipped.__setitem__, advance, speeds, perturbed_speakers)
         count = write_units(out, made, {"codec": unit_fingerprint(models[0]), "sample_rate": models[0].sample_rate})
     for utterance, reason in skipped.items():
         typer.echo(f"skipped {utterance}: {reason}", err=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 import numpy as np
 import torch
@@ -26,11 +27,13 @@ def dump_units(
     on_skip: Callable[[str, str], None],
     on_done: Callable[[], None] = lambda: None,
     speeds: Sequence[float] = (),
+    perturbed_speakers: str = "*",
 ) -> Iterator[Units]:
     """Units of each example that can be aligned; ``on_skip(id, reason)`` for the others.
 
     ``speeds``: after each example it comes again at these, pitch and all, as another speaker's: ``ID-sp0.9`` by
-    ``SPEAKER-sp0.9`` (speed perturbation, Ko et al. 2015).
+    ``SPEAKER-sp0.9`` (speed perturbation, Ko et al. 2015), if ``perturbed_speakers``, a pattern with ``*``, names its
+    speaker.
     """
     for example, symbols in zip(examples, spell_each(examples), strict=True):
         on_done()
@@ -43,7 +46,7 @@ def dump_units(
         except UserError as error:
             on_skip(example.id, str(error))
             continue
-        for speed in (1.0, *speeds):
+        for speed in (1.0, *speeds) if fnmatchcase(example.speaker, perturbed_speakers) else (1.0,):
             played = resample(wave, round(example.sample_rate * speed), codec.sample_rate)
             copy = replace(example, id=perturbed(example.id, speed), speaker=perturbed(example.speaker, speed))
             units = _units(codec, copy, aligned.at_speed(speed), played)

@@ -19,7 +19,8 @@ def averaged(model: nn.Module, decay: float) -> AveragedModel:
             steps = int(count)
             moved = [(one, other) for one, other in zip(mine, current, strict=True) if not torch.equal(one, other)]
             if moved:
-                get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(*map(list, zip(*moved, strict=True)), count)
+                follow = get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))
+                follow(*map(list, zip(*moved, strict=True)), count)
         else:
             for one, other in zip(mine, current, strict=True):
                 one.copy_(other)

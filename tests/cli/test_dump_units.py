@@ -67,6 +67,17 @@ def test_copies_at_other_speeds_are_other_speakers(run, dump, tiny_models, tmp_p
     torch.testing.assert_close(torch.from_numpy(faster.latents).float(), latents, atol=2e-3, rtol=2e-3)
 
 
+def test_copies_may_be_of_some_speakers_only(run, dump, tiny_models, tmp_path):
+    speakers = sorted({example.speaker for example in read_shards(dump)})
+    models = "--codec", tiny_models / "codec", "--listener", tiny_models / "listener"
+    asked = *models, "--speed_perturb_factors", "0.9"
+    status, _, _ = run("dump", "units", dump, tmp_path / "one", *asked, "--perturbed_speakers", speakers[0])
+    assert status == 0
+    assert {one.speaker for one in read_units(tmp_path / "one")} == {*speakers, f"{speakers[0]}-sp0.9"}
+    status, _, told = run("dump", "units", dump, tmp_path / "none", *asked, "--perturbed_speakers", "nobody")
+    assert status == 2 and "nobody" in told and not (tmp_path / "none").exists()
+
+
 @pytest.mark.parametrize("factors", ["1", "0.9,x", "3", "-1"])
 def test_a_speed_that_is_none_is_refused(run, dump, tiny_models, tmp_path, factors):
     models = "--codec", tiny_models / "codec", "--listener", tiny_models / "listener"
