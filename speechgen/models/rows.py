@@ -69,6 +69,11 @@ class Rows:
     languages: Tensor
     known: Tensor
 
+    @property
+    def of_target(self) -> Tensor:
+        """Which steps come after the prompt's, padding included: (B, S) bool."""
+        return torch.arange(self.values.shape[1], device=self.prompt_steps.device) >= self.prompt_steps[:, None]
+
     def to(self, device) -> "Rows":
         return Rows(**{name: tensor.to(device) for name, tensor in vars(self).items()})
 

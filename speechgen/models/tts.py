@@ -90,10 +90,9 @@ class TokenTTS(nn.Module):
         """Embedded units one step late, the text, the segment (prompt 0, target 1) and the voice: (B, S, width). Null
         rows (B,) bool hear nothing of the prompt, so that guidance leads to its voice as well as to the text."""
         begin = self.begin.to(history).expand(len(history), 1, -1)
-        target = torch.arange(rows.values.shape[1], device=history.device)[None] >= rows.prompt_steps[:, None]
-        history = history.masked_fill((null[:, None] & ~target)[..., None], 0.0)
+        history = history.masked_fill((null[:, None] & ~rows.of_target)[..., None], 0.0)
         heard = torch.where(null[:, None], self.no_voice.to(voice), voice)
-        x = torch.cat([begin, history[:, :-1]], dim=1) + self.segment(target.long()) + heard[:, None]
+        x = torch.cat([begin, history[:, :-1]], dim=1) + self.segment(rows.of_target.long()) + heard[:, None]
         return x if told is None else x + told
 
     def hidden(self, rows: Rows, history: Tensor, null: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -121,7 +120,7 @@ class TokenTTS(nn.Module):
         ``couples``: what to draw instead of the rows' own units."""
         z, voice, mask = self.hidden(rows, history, null)
         steps = torch.arange(rows.values.shape[1], device=null.device)[None]
-        target = mask & (steps >= rows.prompt_steps[:, None])
+        target = mask & rows.of_target
         weights = target + prompt_weight * (mask & ~target & (rows.known & ~null)[:, None])
         losses = {"unit": self._unit_loss(z, rows, weights, generator, couples)}
         # The step at which the last frame begins; where an order lags, other codes of that frame come after it.

@@ -159,12 +159,14 @@ class TTSTraining:
 
     @torch.no_grad()
     def evaluate(self, models: dict[str, nn.Module], generator: torch.Generator) -> Shown:
-        """The losses on dev with undisturbed history, and some sentences spoken, to hear beside their recordings as the
-        codec has them; the draws are the same every time."""
+        """The losses on dev with undisturbed history; ``unit_from_prompt``, where the target's own past is blank, so
+        that the voice can only come from the prompt; and some sentences spoken, to hear beside their recordings as the
+        codec has them. The draws are the same every time."""
         model = models["tts"].eval()
         draw = np.random.default_rng(self.seed)
-        fixed = torch.Generator(device=generator.device).manual_seed(self.seed)
+        fixed, again = (torch.Generator(device=generator.device).manual_seed(self.seed) for _ in range(2))
         sums: dict[str, float] = {}
+        from_prompt = 0.0
         count = len(self.dev.units)
         groups = [list(range(start, min(start + 16, count))) for start in range(0, count, 16)]
         for group in groups:
@@ -174,7 +176,10 @@ class TTSTraining:
             losses = model.losses(batch.rows, history, batch.null, 0.0, fixed, couples)
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + loss.item() / len(groups)
-        shown = Shown(sums, loss=sum(sums.values()))
+            history = history.masked_fill(batch.rows.of_target[..., None], 0.0)
+            losses = model.losses(batch.rows, history, batch.null, 0.0, again, couples)
+            from_prompt += losses["unit"].item() / len(groups)
+        shown = Shown({**sums, "unit_from_prompt": from_prompt}, loss=sum(sums.values()))
         speaker = (
             model if model.begin.device.type == "cpu" else copy.deepcopy(model).cpu()
         )  # speaking is the CPU's work
@@ -252,5 +257,5 @@ class TTSTraining:
         drop = dropping & (torch.rand(batch, steps, generator=generator, device=device) < task.history_drop)
         if task.history_blank:
             blank = torch.rand(batch, 1, generator=generator, device=device) < task.history_blank
-            drop |= blank & (torch.arange(steps, device=device) >= rows.prompt_steps[:, None])
+            drop |= blank & rows.of_target
         return history.masked_fill(drop[..., None], 0.0)

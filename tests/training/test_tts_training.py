@@ -97,7 +97,23 @@ def test_a_batch_is_a_function_of_its_number(build):
 def test_an_evaluation_repeats_itself(build):
     task = build("tts")
     scores = [task.evaluate(task.players, torch.Generator()).scalars for _ in range(2)]
-    assert scores[0] == scores[1] and set(scores[0]) == {"unit", "stop", "duration"}
+    assert scores[0] == scores[1] and set(scores[0]) == {"unit", "unit_from_prompt", "stop", "duration"}
+
+
+def test_the_loss_from_the_prompt_alone_is_that_of_a_target_whose_past_is_blank(build, monkeypatch):
+    task = build("tts")
+    for weight in task.model.head.parameters():
+        weight.data.normal_(std=0.1, generator=torch.Generator().manual_seed(0))  # it begins as one that hears nothing
+    read = []
+    losses = task.model.losses
+    monkeypatch.setattr(
+        task.model, "losses", lambda rows, history, *rest: read.append((rows, history)) or losses(rows, history, *rest)
+    )
+    scores = task.evaluate(task.players, torch.Generator()).scalars
+    assert scores["unit_from_prompt"] != scores["unit"]
+    for (rows, whole), (_, blank) in zip(read[::2], read[1::2], strict=True):
+        heard = torch.arange(whole.shape[1]) < rows.prompt_steps[:, None]
+        assert torch.equal(blank[heard], whole[heard]) and not blank[~heard].any() and whole[~heard].any()
 
 
 def test_utterances_that_are_too_long_are_left_out_and_must_not_be_all(build):
