@@ -75,3 +75,14 @@ def prompt_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("prompts") / "prompt.wav"
     write_audio(path, 0.2 * buzz * syllables, 16000)
     return path
+
+
+@pytest.fixture
+def quick_adapting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Voices are learned in three steps, from any transcript: a random listener believes nothing."""
+    pytest.importorskip("peft")
+    from speechgen.serving import synthesiser, voice_reader
+    from speechgen.training.adapt import AdaptConfig
+
+    monkeypatch.setattr(synthesiser, "ADAPTING", AdaptConfig(steps=3, learning_rate=0.02))
+    monkeypatch.setattr(voice_reader, "NOT_SAID", -1e9)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from speechgen.cli.adapt import adapt_voice, read_voice
 from speechgen.cli.precision import Precision
 from speechgen.errors import UserError
 
@@ -24,8 +25,15 @@ def say(
     stream: Annotated[bool, typer.Option("--stream", help="Write WAV to standard output as it is made.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Stream bare 16-bit samples instead of WAV.")] = False,
     srt: Annotated[Path | None, typer.Option(help="Subtitle file to write: when each chunk is heard.")] = None,
-    prompt: Annotated[Path | None, typer.Option(help="Recording of the voice to speak in; 3 s or more.")] = None,
-    transcript: Annotated[str | None, typer.Option(help="What the prompt says: the voice is copied closer.")] = None,
+    prompt: Annotated[
+        list[Path] | None, typer.Option(help="Recording of the voice to speak in; 3 s or more. Again: they are joined.")
+    ] = None,
+    transcript: Annotated[
+        list[str] | None, typer.Option(help="What the prompt says: the voice is copied closer. One for each prompt.")
+    ] = None,
+    adapt: Annotated[
+        bool, typer.Option("--adapt", help="Learn the voice from its prompt first, some 15 s: much closer.")
+    ] = False,
     voice: Annotated[str | None, typer.Option(help="Voice instead of a prompt: a shipped name or a file.")] = None,
     model: Annotated[str, typer.Option(help="TTS: a shipped name, a model folder or a run.")] = "starter-tts",
     draft: Annotated[str | None, typer.Option(help="Smaller TTS that proposes codes to a TTS of codes.")] = None,
@@ -66,8 +74,9 @@ def say(
         raise UserError("give --prompt or --voice, not both")
     if transcript and not prompt:
         raise UserError("--transcript is what a --prompt says: give both")
-    if prompt and not prompt.is_file():
-        raise UserError(f"{prompt}: no such file; check the path of the prompt")
+    for path in prompt or []:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; check the path of the prompt")
     if (out is None) == (not stream):
         raise UserError("give --out FILE, or --stream to write to standard output")
     if raw and not stream:
@@ -90,11 +99,13 @@ def say(
     synthesiser = Synthesiser.load(model, precision, draft)
     synthesiser.chunks(written, language)
     if prompt:
-        speaker = synthesiser.voice(prompt, transcript, prompt_language or language, warn=_warn)
+        speaker = read_voice(synthesiser, prompt, transcript, prompt_language or language, adapt)
     elif voice:
         speaker = find_voice(voice)
     else:
         speaker = _default_voice(synthesiser)
+    if adapt and not prompt and speaker is not None:
+        speaker = adapt_voice(synthesiser, speaker)
     asked = (synthesiser, written, speaker, language, drawing, seed)
     # A stream that is guarded holds every chunk back until it is whole, so that has to be wanted.
     checking = synthesiser.guard(retries) if (not stream if guard is None else guard) else None

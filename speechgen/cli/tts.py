@@ -20,6 +20,7 @@ Steps = Annotated[int, typer.Option(min=1, help="Steps of the flow for each fram
 Guidance = Annotated[float, typer.Option(min=0, help="How strongly text and voice steer; 1: plainly.")]
 Temperature = Annotated[float, typer.Option(min=0, help="Scale of the noise.")]
 Seed = Annotated[int, typer.Option(help="Of all draws.")]
+Adapt = Annotated[bool, typer.Option("--adapt", help="Learn each voice from its prompt first, some 15 s each.")]
 Results = Annotated[Path | None, typer.Option(help="Also write the tables to this Markdown file.")]
 Ears = Annotated[
     str | None, typer.Option(help="Name or folder of the listener for character errors; else the model's own.")
@@ -45,6 +46,7 @@ def generate(
     guidance: Guidance = 1.5,
     temperature: Temperature = 0.7,
     seed: Seed = 0,
+    adapt: Adapt = False,
 ) -> None:
     """Say the test sentences in their speakers' voices; goes on where it was stopped.
 
@@ -60,7 +62,7 @@ def generate(
     from speechgen.evaluation.recordings import find_recordings
     from speechgen.evaluation.tts import MANY_SPEAKERS, Choice, speak_all
     from speechgen.models.lines import Drawing
-    from speechgen.serving.synthesiser import Synthesiser, check_drawing
+    from speechgen.serving.synthesiser import ADAPTING, Synthesiser, check_drawing
 
     drawing = Drawing(steps, guidance, temperature)
     check_drawing(drawing)
@@ -77,9 +79,10 @@ def generate(
         "drawn with": f"{steps} steps, guidance {guidance:g}, temperature {temperature:g}, seed {seed}",
         "sentences": f"all, but {per_speaker} of each speaker in corpora of more than {MANY_SPEAKERS} speakers"
         + (f"; then {limit} of them" if limit else ""),
+        **({"voices": f"adapted to their prompts, in {ADAPTING.steps} steps each"} if adapt else {}),
     }
     with progress_bar("say", len(chosen)) as advance:
-        spoken = speak_all(synthesiser, recordings, chosen, out, drawing, seed, facts, advance)
+        spoken = speak_all(synthesiser, recordings, chosen, out, drawing, seed, facts, advance, adapt)
     failed = {name: spoken.lines[name]["failed"] for name in chosen if "failed" in spoken.lines[name]}
     for name, reason in failed.items():
         typer.echo(f"failed {name}: {reason}", err=True)
@@ -199,6 +202,7 @@ def evaluate(
     guidance: Guidance = 1.5,
     temperature: Temperature = 0.7,
     seed: Seed = 0,
+    adapt: Adapt = False,
     results: Results = None,
     listener: Ears = None,
     nj: Jobs = 1,
@@ -219,5 +223,5 @@ def evaluate(
     for name in (listener, f"{WHISPER}{whisper}" if whisper else None):
         if name:
             load_recogniser(name)
-    generate(model, data_dir, out, corpora, per_speaker, limit, steps, guidance, temperature, seed)
+    generate(model, data_dir, out, corpora, per_speaker, limit, steps, guidance, temperature, seed, adapt)
     score(out, results, listener, nj, time_limit, whisper)

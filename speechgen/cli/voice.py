@@ -5,13 +5,20 @@ from typing import Annotated
 
 import typer
 
+from speechgen.cli.adapt import adapt_voice, read_voice
+
 app = typer.Typer(
     no_args_is_help=True,
     help="Keep voices, to speak in again without the recording. Do so only with the speaker's consent.",
 )
 
-Recording = Annotated[Path, typer.Argument(help="Recording of the voice; 3 s or more.")]
-Transcript = Annotated[str | None, typer.Option(help="What the recording says: the voice is copied closer.")]
+Recordings = Annotated[list[Path], typer.Argument(help="Recording of the voice, 3 s or more; several are joined.")]
+Transcript = Annotated[
+    list[str] | None, typer.Option(help="What the recording says: the voice is copied closer. One for each recording.")
+]
+Adapt = Annotated[
+    bool, typer.Option("--adapt", help="Learn the voice from all that the recordings say, some 15 s: much closer.")
+]
 Language = Annotated[str, typer.Option(help="Language of the recording.")]
 Model = Annotated[str, typer.Option(help="TTS that will speak: a name, a model folder or a run.")]
 Source = Annotated[str | None, typer.Option(help="Where the recording is from.")]
@@ -22,8 +29,9 @@ Consent = Annotated[str | None, typer.Option(help="Who agreed to the cloning of 
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="The name to speak under: say --voice NAME.")],
-    recording: Recording,
+    recordings: Recordings,
     transcript: Transcript = None,
+    adapt: Adapt = False,
     language: Language = "en",
     model: Model = "starter-tts",
     source: Source = None,
@@ -34,20 +42,23 @@ def create(
 
     Keep a voice only with its speaker's consent. Voices lie in $SPEECHGEN_VOICES, or in the user's data folder.
 
-    Example: speechgen voice create ann ann.wav --transcript "My name is Ann." --consent "by letter, May 2026"
+    Example: speechgen voice create ann ann.wav --transcript "My name is Ann." --adapt --consent "by letter, May 2026"
     """
     from speechgen.serving.voices import own_file
 
     out = own_file(name)
     out.parent.mkdir(parents=True, exist_ok=True)
-    _save(recording, out, transcript, language, model, name, source, licence, consent)
+    _save(recordings, out, transcript, adapt, language, model, name, source, licence, consent)
 
 
 @app.command()
 def export(
-    recording: Annotated[str, typer.Argument(help="Recording of the voice, 3 s or more; or the name of a voice.")],
+    recordings: Annotated[
+        list[str], typer.Argument(help="Recording of the voice, 3 s or more, several are joined; or a voice's name.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Voice file to write, e.g. ann.voice.")],
     transcript: Transcript = None,
+    adapt: Adapt = False,
     language: Language = "en",
     model: Model = "starter-tts",
     name: Annotated[str | None, typer.Option(help="Whose voice it is; the file's name if not given.")] = None,
@@ -57,23 +68,27 @@ def export(
 ) -> None:
     """Save the voice of a recording in a file, to take elsewhere; or a voice that has a name here.
 
-    The file holds a few seconds of the recording in the codec's units, not the audio. Save a voice only with its
-    speaker's consent.
+    The file holds a few seconds of the recording in the codec's units, not the audio, and with --adapt what the model
+    has learned of the voice. Save a voice only with its speaker's consent.
 
     Example: speechgen voice export ann.wav -o ann.voice --transcript "My name is Ann." --licence CC0
     """
     from speechgen.errors import UserError
     from speechgen.models.voice import Voice
+    from speechgen.serving.synthesiser import Synthesiser
     from speechgen.serving.voices import known_voices
 
     if not out.parent.is_dir():
         raise UserError(f"{out.parent}: no such folder")
-    if recording not in known_voices():
-        _save(Path(recording), out, transcript, language, model, name or out.stem, source, licence, consent)
+    if recordings[0] not in known_voices():
+        paths = [Path(recording) for recording in recordings]
+        _save(paths, out, transcript, adapt, language, model, name or out.stem, source, licence, consent)
         return
-    if transcript:
-        raise UserError(f"{recording}: is a voice already; --transcript is for a recording")
-    voice = Voice.load(known_voices()[recording])
+    if transcript or len(recordings) > 1:
+        raise UserError(f"{recordings[0]}: is a voice already; --transcript and joining are for recordings")
+    voice = Voice.load(known_voices()[recordings[0]])
+    if adapt:
+        voice = adapt_voice(Synthesiser.load(model), voice)
     voice.facts.update(_facts(name=name, source=source, licence=licence, consent=consent))
     voice.save(out)
     typer.echo(f"{out}: {out.stat().st_size:,} bytes")
@@ -110,17 +125,17 @@ def info(voice: Annotated[str, typer.Argument(help="A shipped voice or a file.")
     typer.echo(f"codec: {found.codec}")
     typer.echo(f"frames: {len(found.latents)} of {found.latents.shape[1]} channels")
     typer.echo(f"transcript: {'known' if known > 0 else 'not known'}")
+    typer.echo(f"adapted: {'to ' + found.adapter.model if found.adapter else 'to no model'}")
 
 
-def _save(recording, out, transcript, language, model, name, source, licence, consent) -> None:
-    """Write the voice of a recording with its card."""
+def _save(recordings, out, transcript, adapt, language, model, name, source, licence, consent) -> None:
+    """Write the voice of recordings with its card."""
     from datetime import date
 
     from speechgen.serving.synthesiser import Synthesiser
 
     synthesiser = Synthesiser.load(model)
-    told = lambda line: typer.echo(f"warning: {line}", err=True)  # noqa: E731
-    voice = synthesiser.voice(recording, transcript, language, warn=told)
+    voice = read_voice(synthesiser, recordings, transcript, language, adapt)
     seconds = f"{len(voice.latents) / synthesiser.codec.frame_rate:.1f}"
     today = date.today().isoformat()
     voice.facts.update(_facts(name=name, source=source, licence=licence, consent=consent, seconds=seconds, date=today))

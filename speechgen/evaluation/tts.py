@@ -23,7 +23,8 @@ from speechgen.evaluation.machine import describe_machine
 from speechgen.evaluation.recordings import Recordings, corpus_prefix, spread
 from speechgen.models.lines import Drawing
 from speechgen.models.load import fingerprint
-from speechgen.serving.synthesiser import Synthesiser
+from speechgen.models.voice import Voice
+from speechgen.serving.synthesiser import ADAPTING, Synthesiser
 
 LIST, RESYNTHESIS = "list.jsonl", "resynthesis"
 PROMPT_SECONDS = (3.0, 10.0)  # how long a good prompt is
@@ -120,11 +121,12 @@ def speak_all(
     seed: int = 0,
     facts: dict | None = None,
     on_utterance: Callable[[], None] = lambda: None,
+    adapt: bool = False,
 ) -> SpokenList:
     """Say the text of each chosen utterance; what is already there and unchanged is kept.
 
-    ``facts``: plain values for the report, such as the model's card. An utterance that fails is written down with
-    the reason, and tried again the next time.
+    ``facts``: plain values for the report, such as the model's card. ``adapt``: to each prompt first. An utterance that
+    fails is written down with the reason, and tried again the next time.
     """
     out = Path(out)
     prompts = choose_prompts(recordings)
@@ -133,7 +135,9 @@ def speak_all(
         "codec": fingerprint(synthesiser.codec),
         "drawing": asdict(drawing),
         "seed": seed,
+        **({"adapt": ADAPTING.model_dump(mode="json")} if adapt else {}),
     }
+    voices = _Voices(synthesiser, recordings, adapt)
     spoken = SpokenList(out, settings)
     (out / RESYNTHESIS).mkdir(parents=True, exist_ok=True)
     summary = {
@@ -159,7 +163,7 @@ def speak_all(
             try:
                 if prompt is None:
                     raise UserError("has no prompt: its speaker said nothing else")
-                line |= _say(synthesiser, recordings, name, prompt, spoken.audio(name), drawing, seed)
+                line |= _say(voices, name, prompt, spoken.audio(name), drawing, seed)
             except UserError as error:  # a fault of this utterance or of its prompt; the others go on
                 line["failed"] = str(error)
             spoken.put(name, line)
@@ -197,22 +201,31 @@ def resynthesise(synthesiser: Synthesiser, wave: Tensor) -> Tensor:
     return made[0, 0, : len(wave)]
 
 
-def _say(
-    synthesiser: Synthesiser,
-    recordings: Recordings,
-    name: str,
-    prompt: str,
-    paths: tuple[Path, Path],
-    drawing: Drawing,
-    seed: int,
-) -> dict:
+@dataclass
+class _Voices:
+    """Voices of prompts, with what is not ideal about them; the last one is kept, since neighbours share prompts."""
+
+    synthesiser: Synthesiser
+    recordings: Recordings
+    adapt: bool
+    last: tuple[str, Voice, list[str]] | None = None
+
+    def of(self, prompt: str) -> tuple[Voice, list[str]]:
+        if self.last is None or self.last[0] != prompt:
+            said, rate, warnings = self.recordings.utterances[prompt], self.synthesiser.sample_rate, []
+            heard = (self.recordings.read(prompt, rate), rate)
+            asked = (heard, said.text, said.language, prompt, warnings.append)
+            self.last = prompt, self.synthesiser.voice(*asked, adapt=self.adapt), warnings
+        return self.last[1:]
+
+
+def _say(voices: _Voices, name: str, prompt: str, paths: tuple[Path, Path], drawing: Drawing, seed: int) -> dict:
     """Write an utterance's speech and resynthesis; what it took. Raises UserError when it cannot be done."""
-    utterance, other, rate = recordings.utterances[name], recordings.utterances[prompt], synthesiser.sample_rate
+    synthesiser, recordings = voices.synthesiser, voices.recordings
+    utterance, rate = recordings.utterances[name], synthesiser.sample_rate
     if utterance.language not in synthesiser.languages:
         raise UserError(f"is in {utterance.language!r}, and the model speaks {', '.join(synthesiser.languages)}")
-    warnings: list[str] = []
-    heard = (recordings.read(prompt, rate), rate)
-    voice = synthesiser.voice(heard, other.text, other.language, name=prompt, warn=warnings.append)
+    voice, warnings = voices.of(prompt)
     # Each utterance has a seed of its own, which does not hang on what else is said.
     own_seed = zlib.crc32(f"{seed} {name}".encode())
     said = synthesiser.say(utterance.text, voice, utterance.language, drawing, own_seed)

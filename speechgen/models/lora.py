@@ -3,7 +3,7 @@
 import importlib.util
 
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from speechgen.config import Config
 from speechgen.errors import UserError
@@ -38,6 +38,20 @@ def add_lora(module: nn.Module, config: LoRAConfig) -> None:
         if isinstance(layer, nn.Linear) and name.partition(".")[0] in config.parts
     ]
     inject_adapter_in_model(LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=layers), module)
+
+
+def learned(module: nn.Module) -> dict[str, tuple[Tensor, Tensor]]:
+    """By the name of each layer that has an adapter, ``up`` (out, rank) and ``down`` (rank, in): merging adds their
+    product to its weight."""
+    from peft.tuners.lora import LoraLayer
+
+    found = {}
+    for name, layer in module.named_modules():
+        if isinstance(layer, LoraLayer):
+            (key,) = layer.active_adapters
+            up, down = layer.lora_B[key].weight.detach(), layer.lora_A[key].weight.detach()
+            found[name] = layer.scaling[key] * up, down
+    return found
 
 
 def merge_lora(module: nn.Module) -> None:

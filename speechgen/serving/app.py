@@ -164,9 +164,17 @@ def _clone_tab(cloner: Cloner) -> None:
             verdict = gr.Markdown(elem_id="verdict")
             voices = [MY_VOICE, *cloner.voices()]  # a shipped voice speaks at once; a recording takes its place
             voice = gr.Dropdown(voices, value=voices[min(1, len(voices) - 1)], label="Voice", elem_id="voice")
+            more = _files_only(
+                gr.File(label="More recordings of the same voice (optional)", file_count="multiple", type="filepath",
+                        file_types=["audio"], height=110, elem_id="more")
+            )  # fmt: skip
             transcript = gr.Textbox(
-                label="What the prompt says (optional)", lines=2, max_lines=4, max_length=1000, elem_id="transcript",
-                placeholder="Word for word: the voice is copied closer.",
+                label="What the prompt says (optional)", lines=2, max_lines=6, max_length=4000, elem_id="transcript",
+                placeholder="Word for word: the voice is copied closer. Of several recordings, a line each.",
+            )  # fmt: skip
+            adapt = gr.Checkbox(
+                False, label="Adapt", info="Learns the voice first, some 15 seconds: much closer. Needs the words.",
+                elem_id="adapt",
             )  # fmt: skip
             prompt_language = gr.Radio(
                 languages, value=first, label="Language of the prompt", elem_id="prompt_language"
@@ -208,12 +216,13 @@ def _clone_tab(cloner: Cloner) -> None:
     saved = gr.DownloadButton("Save this voice", visible=False, size="sm", elem_id="save-voice")
 
     def clone(
-        text, language, prompt, voice, transcript, prompt_language, steps, guidance, heat, speed, seed, takes, guard
-    ):
+        text, language, prompt, more, voice, transcript, prompt_language, adapt,
+        steps, guidance, heat, speed, seed, takes, guard,
+    ):  # fmt: skip
         asked = Asked(
             text or "", language, prompt, "" if voice == MY_VOICE else voice, transcript or "", prompt_language,
             Drawing(int(steps), float(guidance), float(heat), float(speed)), int(seed or 0), int(takes),
-            bool(guard),
+            bool(guard), tuple(more or ()), bool(adapt),
         )  # fmt: skip
         made = cloner.clone(asked)
         unused = [gr.update(value=None, visible=False)] * (limits.takes - len(made.waves))
@@ -222,12 +231,12 @@ def _clone_tab(cloner: Cloner) -> None:
         return [made.report, *shown, *unused, *drawn, *unused, gr.update(value=str(made.voice), visible=True)]
 
     spoken = [steps, guidance, heat, speed, seed, takes, guard]
-    asked = [text, language, prompt, voice, transcript, prompt_language, *spoken]
+    asked = [text, language, prompt, more, voice, transcript, prompt_language, adapt, *spoken]
     button.click(
         _told(clone), asked, [report, *players, *pictures, saved], concurrency_limit=1, api_visibility="private"
     )
     prompt.change(_told(cloner.look_at), prompt, verdict, show_progress="hidden", api_visibility="private")
-    gr.on([prompt.upload, prompt.stop_recording], lambda: MY_VOICE, None, voice, show_progress="hidden",
+    gr.on([prompt.upload, prompt.stop_recording, more.upload], lambda: MY_VOICE, None, voice, show_progress="hidden",
           api_visibility="private")  # fmt: skip
 
 
@@ -255,7 +264,7 @@ def _shown() -> Iterator[None]:
         raise gr.Error(str(error), title="That did not work", print_exception=False) from None
 
 
-def _files_only(component: gr.Audio) -> gr.Audio:
+def _files_only(component: gr.Audio | gr.File) -> gr.Audio | gr.File:
     """The component, refusing an address in place of an uploaded file: gradio would fetch it."""
     move = component.async_move_resource_to_block_cache
 

@@ -1,6 +1,7 @@
 """What the app's Clone tab does: look at a prompt, and say a text in its voice. Without gradio."""
 
 import uuid
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,13 @@ from speechgen.serving.spoken import Spoken
 from speechgen.serving.synthesiser import Synthesiser
 from speechgen.serving.voices import find_voice, shipped_voices
 
+KEPT = 4  # voices that were adapted
+
 
 @dataclass(frozen=True)
 class Asked:
-    """What a visitor filled in; ``voice`` is a shipped name, or empty for the voice of ``prompt``."""
+    """What a visitor filled in; ``voice`` is a shipped name, or empty for the voice of ``prompt`` and of ``more``
+    recordings, whose ``transcript`` has a line for each."""
 
     text: str
     language: str
@@ -30,6 +34,8 @@ class Asked:
     seed: int = 0
     takes: int = 1
     guard: bool = True
+    more: tuple[str, ...] = ()
+    adapt: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Cloner:
 
     def __init__(self, synthesiser: Synthesiser, folder: Path, limits: Limits = Limits()):
         self.synthesiser, self.folder, self.limits = synthesiser, folder, limits
+        self._adapted: OrderedDict[tuple, Voice] = OrderedDict()  # the latest, so that the next line need not wait
 
     def voices(self) -> list[str]:
         """Shipped voices that this model can speak in."""
@@ -102,11 +109,24 @@ class Cloner:
             if asked.voice not in self.voices():
                 raise UserError(f"{asked.voice}: no voice of that name{nearest(asked.voice, self.voices())}")
             return find_voice(asked.voice)
-        if not asked.prompt:
+        prompts = [prompt for prompt in (asked.prompt, *asked.more) if prompt]
+        if not prompts:
             raise UserError("Record or upload a prompt first, or choose a voice from the list.")
-        return self.synthesiser.voice(
-            asked.prompt, asked.transcript, asked.prompt_language, "This recording", warnings.append
-        )
+        lines = [line.strip() for line in asked.transcript.splitlines() if line.strip()]
+        if len(prompts) > 1 and lines and len(lines) != len(prompts):
+            counts = f"{len(prompts)} recordings, and {len(lines)} lines of what they say"
+            raise UserError(f"There are {counts}; write one line for each, in order.")
+        said = [" ".join(lines)] if len(prompts) == 1 else lines or None
+        key = *prompts, *lines, asked.prompt_language
+        if asked.adapt and key in self._adapted:
+            return self._adapted[key]
+        told = (said, asked.prompt_language, "This recording" if len(prompts) == 1 else "Recording", warnings.append)
+        voice = self.synthesiser.voice(prompts, *told, adapt=asked.adapt)
+        if asked.adapt:
+            self._adapted[key] = voice
+            while len(self._adapted) > KEPT:
+                self._adapted.popitem(last=False)
+        return voice
 
 
 def report(spoken: Spoken, warnings: list[str]) -> str:

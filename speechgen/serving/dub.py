@@ -24,7 +24,8 @@ FADE_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class Dub:
-    """What a visitor filled in: a ``clip``, what it says (or ""), and the words to say instead."""
+    """What a visitor filled in: a ``clip``, what it says (or ""), and the words to say instead; ``adapt``: learn the
+    clip's voice first."""
 
     clip: str | None
     text: str
@@ -33,6 +34,7 @@ class Dub:
     clip_language: str = "en"
     drawing: Drawing = Drawing()
     seed: int = 0
+    adapt: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Dubber:
         if len(asked.text) > self.limits.text_characters:
             raise UserError(f"The text has {len(asked.text):,} characters; {self.limits.text_characters:,} may be.")
         warnings: list[str] = []
-        voice = self.synthesiser.voice(asked.clip, asked.transcript, asked.clip_language, "This clip", warnings.append)
+        told = (asked.transcript, asked.clip_language, "This clip", warnings.append)
+        voice = self.synthesiser.voice(asked.clip, *told, adapt=asked.adapt)
         clip, rate = read_audio(asked.clip, self.synthesiser.sample_rate)
         start, end = sounding(clip, rate)
         said, speed = self._fitted(asked, voice, (end - start) / rate)
@@ -69,9 +72,9 @@ class Dubber:
         folder.mkdir()
         file = folder / f"dub-seed-{asked.seed}.wav"
         write_audio(file, mark(wave, rate), rate)
-        told = [f"**{len(clip) / rate:.2f} s**, as long as the clip · speed **{speed:.2f}**"]
-        told += [f"⚠️ {warning}." for warning in [*warnings, *said.warnings]]
-        return Dubbed(file, "\n\n".join(told))
+        lines = [f"**{len(clip) / rate:.2f} s**, as long as the clip · speed **{speed:.2f}**"]
+        lines += [f"⚠️ {warning}." for warning in [*warnings, *said.warnings]]
+        return Dubbed(file, "\n\n".join(lines))
 
     def _fitted(self, asked: Dub, voice: Voice, seconds: float) -> tuple[Spoken, float]:
         """The words said in so many seconds, as nearly as ``TRIES`` go, and the speed that this took."""

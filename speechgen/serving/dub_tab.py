@@ -24,6 +24,10 @@ def dub_tab(dubber: Dubber, names: dict[str, str], told: Callable, files_only: C
             transcript = gr.Textbox(
                 label="What the clip says (optional)", lines=2, max_lines=4, max_length=1000, elem_id="dub-transcript"
             )
+            adapt = gr.Checkbox(
+                False, label="Adapt", info="Learns the voice first, some 15 seconds: much closer. Needs the words.",
+                elem_id="dub-adapt",
+            )  # fmt: skip
             clip_language = gr.Radio(languages, value=first, label="Language of the clip", elem_id="dub-clip-language")
         with gr.Column(scale=6):
             text = gr.Textbox(
@@ -36,10 +40,10 @@ def dub_tab(dubber: Dubber, names: dict[str, str], told: Callable, files_only: C
     report = gr.Markdown(elem_id="dub-report")
     player = gr.Audio(label="Dubbed", type="filepath", interactive=False, buttons=["download"], elem_id="dubbed")
 
-    def dub(clip, transcript, clip_language, text, language, seed):
-        asked = Dub(clip, text or "", language, transcript or "", clip_language, Drawing(), int(seed or 0))
+    def dub(clip, transcript, clip_language, adapt, text, language, seed):
+        asked = Dub(clip, text or "", language, transcript or "", clip_language, Drawing(), int(seed or 0), bool(adapt))
         made = dubber.dub(asked)
         return made.report, str(made.wave)
 
-    asked = [clip, transcript, clip_language, text, language, seed]
+    asked = [clip, transcript, clip_language, adapt, text, language, seed]
     button.click(told(dub), asked, [report, player], concurrency_limit=1, api_visibility="private")

@@ -3,15 +3,14 @@
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from speechgen.audio.resample import resample
 from speechgen.errors import UserError
-from speechgen.models.align import align
+from speechgen.models.conditions import prompt_of
 from speechgen.models.draft import check_draft
 from speechgen.models.lines import Drawing
 from speechgen.models.listener import Listener
@@ -20,31 +19,25 @@ from speechgen.models.rows import symbol_numbers
 from speechgen.models.tts import TokenTTS
 from speechgen.models.tts_config import UNKNOWN
 from speechgen.models.voice import Voice
-from speechgen.nn.packed import Precision, pack_linears
+from speechgen.nn.packed import Precision
 from speechgen.orders.speculative import Tally
 from speechgen.serving.batcher import Batcher
+from speechgen.serving.copies import Copies, pack
 from speechgen.serving.guard import RETRIES, Guard
-from speechgen.serving.prompts import Prompt, pause_before, read_prompt
-from speechgen.serving.remembered import PromptStates
 from speechgen.serving.session import Levels, Passage, Session
 from speechgen.serving.spoken import Spoken, Take
+from speechgen.serving.voice_reader import Source, VoiceReader
 from speechgen.text.chunks import split_sentences
 from speechgen.text.normalise import left_out, normalise
 from speechgen.text.override import plain
 from speechgen.text.pauses import rest_after
-from speechgen.text.spelling import PAUSE, spell, spell_with_rests
+from speechgen.text.spelling import PAUSE, spell_with_rests
 from speechgen.tokenizers.codec import Codec
+from speechgen.training.adapt import AdaptConfig, adapt
 
-PROMPT_SECONDS = (3.0, 6.0)  # a longer prompt is cut at a pause between these
+ADAPTING = AdaptConfig()
 CHUNK_CHARACTERS = 160  # about ten seconds of speech, which is what the TTS was trained on
 RANGES = {"steps": (1, 100), "guidance": (0.0, 10.0), "temperature": (0.0, 2.0), "speed": (0.25, 4.0)}
-NOT_SAID = -6.0  # mean log-probability of an alignment below which the transcript is not what was said
-
-
-@dataclass
-class _Written:
-    text: str
-    language: str
 
 
 class Synthesiser:
@@ -69,13 +62,10 @@ class Synthesiser:
             units = f"{codec.frame_rate:g} Hz, {codec.config.width} channels and {codec.codebooks} codebooks"
             raise UserError(f"{tts.config.codec}: a codec of {units} does not fit this TTS")
         self.codec_fingerprint = unit_fingerprint(codec)
-        self.precision, self.draft = precision, draft
         if draft is not None:
             check_draft(tts, draft)
-        for model in (tts,) if draft is None else (tts, draft):
-            pack_linears(model.transformer, precision)
-            pack_linears(model.head, precision)
-        self._remembered = PromptStates(tts)
+        self.precision, self.draft = precision, None if draft is None else pack(draft, precision)
+        self._copies, self._reader = Copies(tts, precision), VoiceReader(tts.config, codec, listener)
 
     @classmethod
     def load(
@@ -103,34 +93,52 @@ class Synthesiser:
         """Languages that it speaks."""
         return self.tts.config.languages
 
-    @torch.no_grad()
     def voice(
         self,
-        prompt: str | Path | tuple[Tensor, int],
-        transcript: str | None = None,
+        prompt: Source | list[Source],
+        transcript: str | list[str | None] | None = None,
         language: str = "en",
         name: str | None = None,
         warn: Callable[[str], None] = warnings.warn,
+        *,
+        adapt: bool = False,
+        on_step: Callable[[], None] = lambda: None,
     ) -> Voice:
-        """The voice of a prompt: a file, or (wave (T,), rate in Hz); cut to about 6 s.
+        """The voice of a prompt: a file, or (wave (T,), rate in Hz); or of several, joined; cut to about 6 s.
 
-        With what is said in it (``transcript``, in ``language``) the voice is copied more closely. A transcript that
-        does not fit is left aside; that, and every fault of the recording that is not fatal, is told to ``warn``.
-        ``name`` is what messages call the prompt. Raises UserError for a prompt that cannot serve.
+        With what is said in it (``transcript``, in ``language``; of several, a list) the voice is copied more closely.
+        A transcript that does not fit is left aside; that, and every fault of the recording that is not fatal, is told
+        to ``warn``. ``name`` is what messages call the prompt. ``adapt``: see ``adapt``; learns from the prompts whole.
+        Raises UserError for a prompt that cannot serve.
         """
-        heard = read_prompt(prompt, self.sample_rate, name)
-        for warning in heard.warnings:
-            warn(warning)
-        # Rounded as a voice file is, so that a saved voice speaks as the prompt did.
-        latents = self.codec.latents(heard.wave[None, None])[0].half().float()
-        symbols = torch.full((len(latents),), -1)
-        if transcript and transcript.strip():
-            symbols = self._symbols(heard, transcript, language, len(latents), warn)
-        frames = round(pause_before(heard.wave, self.sample_rate, *PROMPT_SECONDS) * self.codec.frame_rate)
-        if frames * self.codec.hop < len(heard.wave) - self.codec.hop:
-            latents, symbols = latents[:frames], symbols[:frames]
-        alphabet = list(self.tts.config.symbols) if (symbols >= 0).any() else []
-        return Voice(latents, symbols, language, self.codec_fingerprint, alphabet=alphabet)
+        sources = prompt if isinstance(prompt, list) else [prompt]
+        said = transcript if isinstance(transcript, list) else [transcript] * (len(sources) if not transcript else 1)
+        if not sources or len(said) != len(sources):
+            raise UserError(f"{len(sources)} prompts and {len(said)} transcripts: give one for each")
+        names = [name] if len(sources) == 1 else [name and f"{name} {n}" for n in range(1, len(sources) + 1)]
+        pieces = [
+            self._reader.read(source, words, language, called, warn)
+            for source, words, called in zip(sources, said, names, strict=True)
+        ]
+
+        def as_voice(latents: Tensor, symbols: Tensor) -> Voice:
+            alphabet = list(self.tts.config.symbols) if (symbols >= 0).any() else []
+            return Voice(latents, symbols, language, self.codec_fingerprint, alphabet=alphabet)
+
+        voice = as_voice(*self._reader.joined(pieces))
+        return self._adapted(voice, [as_voice(p.latents, p.symbols) for p in pieces], 0, on_step) if adapt else voice
+
+    def adapt(self, voice: Voice, seed: int = 0, on_step: Callable[[], None] = lambda: None) -> Voice:
+        """The voice with what this TTS can learn of it from its prompt, in ``ADAPTING.steps`` steps; it is then spoken
+        more closely, by a copy of the TTS.
+
+        Raises UserError for a voice whose words are not known or that is too short, and without peft.
+        """
+        return self._adapted(voice, [voice], seed, on_step)
+
+    def _adapted(self, voice: Voice, heard: list[Voice], seed: int, on_step: Callable[[], None]) -> Voice:
+        pieces = [prompt_of(self._fitted(one)) for one in heard]
+        return replace(voice, adapter=adapt(self.tts, pieces, voice.language, ADAPTING, seed, on_step))
 
     def say(
         self,
@@ -191,24 +199,30 @@ class Synthesiser:
     ) -> Session:
         """As ``say``, one take: iterate over the session for blocks (n,) of audio as they are made.
 
-        ``batcher``, of this TTS: shares the model's steps with other sessions. ``first``, ``levels``: see ``Session``.
+        ``batcher``, of this TTS: shares the model's steps with other sessions, unless the voice has an adapter and so
+        matrices of its own. ``first``, ``levels``: see ``Session``.
         """
         check_drawing(drawing)
         passages, unknown = self._passages(text, language)
         fitted = None if voice is None else self._fitted(voice)
-        asked = (self.tts, self.codec, passages, fitted, language, drawing, seed, guard)
+        copy = self._copies.of(voice)
+        asked = (copy.tts, self.codec, passages, fitted, language, drawing, seed, guard)
+        batcher = batcher if copy is self._copies.original else None
         draft = self.draft if batcher is None else None
         session = Session(
             *asked,
             batcher=batcher,
             draft=draft,
-            remembered=None if fitted is None else self._remembered.of(fitted, language, drawing),
+            remembered=None if fitted is None else copy.prompts.of(fitted, language, drawing),
             watermark=watermark,
             first=first,
             levels=levels,
         )
         if unsaid := left_out(text):
             session.warnings.append(f"{' '.join(unsaid)} cannot be said and is left out")
+        if voice is not None and voice.adapter is not None and not self._copies.knows(voice):
+            name = voice.facts.get("name", "this voice")
+            session.warnings.append(f"{name} is adapted to another model, and speaks from its prompt alone")
         if unknown:
             session.warnings.append(f"this model never learned {' '.join(unknown)}, and guesses how it sounds")
         return session
@@ -239,25 +253,6 @@ class Synthesiser:
         unknown = {symbol for passage in passages for symbol in passage.symbols} - set(self.tts.config.symbols)
         return passages, sorted(unknown)
 
-    def _symbols(self, prompt: Prompt, transcript: str, language: str, frames: int, warn: Callable) -> Tensor:
-        """The number of the symbol that each frame of a prompt belongs to, or -1 where its transcript does not fit."""
-        unknown = torch.full((frames,), -1)
-        if self.tts.config.text != "phonemes":
-            warn("this model reads characters, whose times nobody knows: the transcript is left aside")
-            return unknown
-        spoken = spell([_Written(normalise(transcript, language), language)], "phonemes")[0]
-        wave = resample(prompt.wave, prompt.sample_rate, self.listener.config.sample_rate)
-        try:
-            aligned = align(self.listener, wave, spoken)
-        except UserError as error:
-            warn(f"the transcript does not fit the prompt and is left aside: {error}")
-            return unknown
-        if aligned.score < NOT_SAID or frames < len(spoken):
-            warn("the transcript is not what the prompt says and is left aside")
-            return unknown
-        positions, _ = aligned.frames(frames, self.codec.frame_rate)
-        return torch.from_numpy(symbol_numbers(self.tts.config, spoken)[positions])
-
     def _fitted(self, voice: Voice) -> Voice:
         """A voice with the units and the symbol numbers of this TTS; raises UserError for one of another codec."""
         if voice.codec != self.codec_fingerprint or voice.latents.shape[1] != self.codec.config.width:
@@ -274,7 +269,7 @@ class Synthesiser:
         units = voice.latents
         if self._codebooks:
             units = self.codec.quantise(units[None], self._codebooks).values[0].T
-        return Voice(units, symbols, voice.language, voice.codec, voice.facts, list(self.tts.config.symbols))
+        return replace(voice, latents=units, symbols=symbols, alphabet=list(self.tts.config.symbols))
 
     @property
     def _codebooks(self) -> int:

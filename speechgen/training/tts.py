@@ -152,7 +152,7 @@ class TTSTraining:
     def losses(
         self, player: str, batch: TTSBatch, step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
-        history = self._disturbed(batch.rows, generator)
+        history = disturbed(self.model, self.task, batch.rows, generator)
         weight, couples = self.task.prompt_weight, self._couples(batch, generator)
         losses = self.model.losses(batch.rows, history, batch.null, weight, generator, couples)
         return sum(losses.values()), {name: loss.item() for name, loss in losses.items()}
@@ -241,21 +241,22 @@ class TTSTraining:
             units = torch.from_numpy(one.codes[:, : config.codebooks]).long()
         return Segment(units, symbol_numbers(config, one.symbols), one.durations)
 
-    def _disturbed(self, rows: Rows, generator: torch.Generator) -> Tensor:
-        """What the model reads of the past, made unreliable in training, since it will be when the model speaks."""
-        model, task, device = self.model, self.task, rows.values.device
-        batch, steps = rows.values.shape[:2]
-        level = torch.rand(batch, 1, 1, generator=generator, device=device) * task.history_noise
-        if model.config.unit == "latents":
-            noise = torch.randn(rows.values.shape, generator=generator, device=device)
-            history = model.embed(rows.values + level * noise)
-        else:
-            other = torch.randint(model.config.codebook_size, rows.values.shape, generator=generator, device=device)
-            swap = torch.rand(rows.values.shape, generator=generator, device=device) < 0.5 * level
-            history = model.embed(torch.where(swap & rows.real, other, rows.values))
-        dropping = torch.rand(batch, 1, generator=generator, device=device) < 0.5
-        drop = dropping & (torch.rand(batch, steps, generator=generator, device=device) < task.history_drop)
-        if task.history_blank:
-            blank = torch.rand(batch, 1, generator=generator, device=device) < task.history_blank
-            drop |= blank & rows.of_target
-        return history.masked_fill(drop[..., None], 0.0)
+
+def disturbed(model: TokenTTS, task: TTSTask, rows: Rows, generator: torch.Generator) -> Tensor:
+    """What the model reads of the past, made unreliable in training, since it will be when the model speaks."""
+    device = rows.values.device
+    batch, steps = rows.values.shape[:2]
+    level = torch.rand(batch, 1, 1, generator=generator, device=device) * task.history_noise
+    if model.config.unit == "latents":
+        noise = torch.randn(rows.values.shape, generator=generator, device=device)
+        history = model.embed(rows.values + level * noise)
+    else:
+        other = torch.randint(model.config.codebook_size, rows.values.shape, generator=generator, device=device)
+        swap = torch.rand(rows.values.shape, generator=generator, device=device) < 0.5 * level
+        history = model.embed(torch.where(swap & rows.real, other, rows.values))
+    dropping = torch.rand(batch, 1, generator=generator, device=device) < 0.5
+    drop = dropping & (torch.rand(batch, steps, generator=generator, device=device) < task.history_drop)
+    if task.history_blank:
+        blank = torch.rand(batch, 1, generator=generator, device=device) < task.history_blank
+        drop |= blank & rows.of_target
+    return history.masked_fill(drop[..., None], 0.0)

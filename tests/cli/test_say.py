@@ -116,6 +116,46 @@ def test_a_voice_of_ones_own_is_created_listed_exported_and_spoken_in(
     assert "none.wav" in err and not (tmp_path / "own" / "eve.voice").exists()
 
 
+def test_a_voice_is_joined_from_recordings_and_adapted(
+    shell: Shell, tts: Path, prompt_file: Path, tmp_path: Path, quick_adapting: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECHGEN_VOICES", str(tmp_path / "own"))
+    wave, rate = read_audio(prompt_file)
+    write_audio(tmp_path / "again.wav", wave.flip(0), rate)
+    both = (prompt_file, tmp_path / "again.wav")
+    words = ("--transcript", "The quick brown fox.", "--transcript", "The lazy dog jumps.", "--model", tts)
+    shell("voice", "export", *both, "-o", tmp_path / "plain.voice", *words)
+    shell("voice", "export", *both, "-o", tmp_path / "adapted.voice", *words, "--adapt")
+    shell("voice", "create", "ann", *both, *words, "--adapt", "--consent", "by letter")
+    assert shell("voice", "info", tmp_path / "plain.voice")[0].endswith("adapted: to no model\n")
+    assert "adapted: to " in shell("voice", "info", "ann")[0] and ", adapted\n" in shell("voice", "list")[0]
+    prompts = ("--prompt", both[0], "--prompt", both[1], *words)
+    spoken = {}
+    for name, asked in {
+        "plain": ("--voice", tmp_path / "plain.voice", "--model", tts),
+        "joined": prompts,
+        "adapted": ("--voice", tmp_path / "adapted.voice", "--model", tts),
+        "named": ("--voice", "ann", "--model", tts),
+        "at once": (*prompts, "--adapt"),
+    }.items():
+        shell("say", "The dog.", *asked, *QUICK, "-o", tmp_path / "a.wav")
+        spoken[name] = (tmp_path / "a.wav").read_bytes()
+    assert spoken["plain"] == spoken["joined"] != spoken["adapted"]
+    assert spoken["adapted"] == spoken["named"] == spoken["at once"]
+
+    shell("voice", "export", "ann", "-o", tmp_path / "copy.voice")
+    assert Voice.load(tmp_path / "copy.voice").adapter is not None
+    out = ("--model", tts, *QUICK, "-o", tmp_path / "b.wav")
+    shell("say", "The dog.", "--voice", tmp_path / "plain.voice", "--adapt", *out)
+    assert (tmp_path / "b.wav").read_bytes() != spoken["plain"]
+    _, err = shell("say", "The dog.", "--prompt", prompt_file, "--adapt", *out, status=2)
+    assert "give the transcript of the prompt" in err and err.count("\n") == 1
+    _, err = shell(
+        "say", "The dog.", "--prompt", both[0], "--prompt", both[1], *words[2:], *QUICK, "-o", "x.wav", status=2
+    )
+    assert "2 prompts and 1 transcripts: give one for each" in err
+
+
 def test_a_stream_is_the_file_on_standard_output(
     tts: Path, prompt_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary
 ) -> None:

@@ -156,6 +156,17 @@ def test_goes_on_where_it_was_stopped(said, counting, recordings):
     assert {name: (said / f"{name}.wav").read_bytes() for name in before} == before
 
 
+def test_voices_may_be_adapted_to_their_prompts(said, synthesiser, recordings, tmp_path, quick_adapting):
+    names, out, facts = ["north-anna-0", "north-bert-2"], tmp_path / "out", {"model": "tiny"}
+    spoken = speak_all(synthesiser, recordings, names, out, QUICK, facts=facts, adapt=True)
+    assert not any("failed" in line for line in spoken.lines.values())
+    for name in names:
+        assert (out / f"{name}.wav").read_bytes() != (said / f"{name}.wav").read_bytes()
+    # Said without, it is another run.
+    speak_all(synthesiser, recordings, names[:1], out, QUICK)
+    assert list(read_list(out)) == names[:1]
+
+
 def test_a_run_may_be_split(synthesiser, recordings, tmp_path):
     for corpora in (("north",), ("south",)):
         speak_all(synthesiser, recordings, Choice(corpora, limit=2).of(recordings), tmp_path / "out", QUICK)

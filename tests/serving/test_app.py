@@ -96,8 +96,8 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-def clone_values(prompt: dict | None, text: str = "The lazy dog.") -> list:
-    return [text, "en", prompt, serving_app.MY_VOICE, "", "en", 1, 1.0, 0.7, 1.0, 3, 1, True]
+def clone_values(prompt: dict | None, text: str = "The lazy dog.", more: list[dict] | None = None) -> list:
+    return [text, "en", prompt, more, serving_app.MY_VOICE, "", "en", False, 1, 1.0, 0.7, 1.0, 3, 1, True]
 
 
 def test_the_page_names_no_other_place(page: Page) -> None:
@@ -121,6 +121,9 @@ def test_a_prompt_is_uploaded_judged_and_spoken_in(page: Page, prompt_file: Path
     wave, _ = read_audio(page.folder / "served.wav")
     assert wave.square().mean().sqrt() > 1e-3
     assert not second["visible"]
+    more = page.upload("more.wav", prompt_file.read_bytes()).json()[0]
+    done = page.press("clone", *clone_values(audio(path), more=[audio(more)]))
+    assert done["success"] and "x** real time" in done["output"]["data"][0], done
 
 
 def test_a_recording_is_compared(page: Page, prompt_file: Path) -> None:
@@ -213,8 +216,8 @@ def test_addresses_are_not_fetched(page: Page) -> None:
         url = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/a.wav"
         for route in (f"file={url}", f"file=%20{url}", f"proxy={url}", f"file={url.upper()}"):
             assert page.get(f"/gradio_api/{route}").status_code in (400, 403, 404), route
-        done = page.press("look_at", audio(url))
-        assert not done["success"] and "not fetched" in done["output"]["error"]
+        for done in (page.press("look_at", audio(url)), page.press("clone", *clone_values(None, more=[audio(url)]))):
+            assert not done["success"] and "not fetched" in done["output"]["error"]
         with pytest.raises(TimeoutError):
             elsewhere.accept()
 

@@ -61,6 +61,23 @@ def test_the_guard_reports_each_chunk_unless_it_is_off(cloner: Cloner, prompt_fi
     assert "guard" not in cloner.clone(replace(asked, guard=False)).report
 
 
+def test_recordings_are_joined_and_adapted_to_once(
+    cloner: Cloner, prompt_file: Path, tmp_path: Path, quick_adapting: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech, rate = read_audio(prompt_file)
+    write_audio(tmp_path / "more.wav", speech.flip(0), rate)
+    said = "The quick brown fox.\nThe lazy dog jumps.\n"
+    asked = Asked("The dog.", "en", str(prompt_file), "", said, drawing=QUICK, more=(str(tmp_path / "more.wav"),))
+    joined, adapted = (Voice.load(cloner.clone(replace(asked, adapt=adapt)).voice) for adapt in (False, True))
+    expected = cloner.synthesiser.voice([prompt_file, tmp_path / "more.wav"], said.splitlines())
+    assert torch.equal(joined.latents, expected.latents) and torch.equal(joined.symbols, expected.symbols)
+    assert joined.adapter is None and adapted.adapter is not None
+    monkeypatch.setattr(cloner.synthesiser, "_adapted", None)  # the next line need not learn it again
+    cloner.clone(replace(asked, text="The fox.", adapt=True))
+    with pytest.raises(UserError, match="2 recordings, and 1 lines of what they say; write one line for each"):
+        cloner.clone(replace(asked, transcript="The quick brown fox."))
+
+
 def test_a_shipped_voice_is_chosen_at_first(cloner: Cloner, monkeypatch: pytest.MonkeyPatch) -> None:
     for voices_there, first in ((["ann"], "ann"), ([], MY_VOICE)):
         monkeypatch.setattr(Cloner, "voices", lambda self, there=voices_there: there)

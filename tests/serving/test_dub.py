@@ -1,5 +1,6 @@
 """Other words in the time of a clip."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,12 @@ def test_a_dub_is_as_long_as_its_clip_and_speaks_when_it_does(
     for said, meant in zip(sounding(wave, rate), sounding(clip, rate)):
         assert abs(said - meant) < 0.3 * rate
     assert not wave[: rate // 2].any()
+
+
+def test_the_clips_voice_may_be_learned_first(dubber: Dubber, prompt_file: Path, quick_adapting: None) -> None:
+    asked = Dub(str(prompt_file), words_for(dubber, prompt_file, 0.8), "en", "The quick brown fox.", drawing=QUICK)
+    plain, adapted = (read_audio(dubber.dub(replace(asked, adapt=adapt)).wave)[0] for adapt in (False, True))
+    assert plain.shape == adapted.shape and not torch.allclose(plain, adapted, atol=1e-3)
 
 
 @pytest.mark.parametrize(("share", "hint"), [(6.0, "Shorten the text"), (0.0, "Say more")])

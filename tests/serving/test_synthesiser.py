@@ -13,8 +13,9 @@ from speechgen.audio.watermark import detect, mark
 from speechgen.errors import UserError
 from speechgen.models.lines import Drawing
 from speechgen.models.voice import Voice
-from speechgen.serving import session, synthesiser
+from speechgen.serving import session, voice_reader
 from speechgen.serving.batcher import Batcher
+from speechgen.serving.copies import Copy
 from speechgen.serving.remembered import PromptStates
 from speechgen.serving.synthesiser import Synthesiser
 from speechgen.text.pauses import RESTS
@@ -91,10 +92,10 @@ def test_a_seed_gives_the_same_audio_and_another_seed_another(synth: Synthesiser
 
 def test_a_prompt_is_read_once(synth: Synthesiser, prompt_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes out is the same whether the prompt was known before or not."""
-    monkeypatch.setattr(synthesiser, "NOT_SAID", -1e9)  # a random listener believes nothing
+    monkeypatch.setattr(voice_reader, "NOT_SAID", -1e9)  # a random listener believes nothing
     voice = synth.voice(prompt_file, "The quick brown fox jumps over the lazy dog.")
     fresh, read, step = PromptStates(synth.tts), [], synth.tts.transformer.step
-    monkeypatch.setattr(synth, "_remembered", fresh)
+    monkeypatch.setattr(synth._copies, "original", Copy(synth.tts, fresh))
     monkeypatch.setattr(synth.tts.transformer, "step", lambda x, state: (read.append(x.shape[1]), step(x, state))[1])
     waves = [synth.say("The dog.", voice, drawing=QUICK).wave for _ in range(2)]
     assert torch.equal(*waves)
@@ -226,7 +227,7 @@ def test_speech_without_an_end_is_cut_and_told(
 def test_a_prompt_with_its_transcript_knows_each_frame(
     synth: Synthesiser, prompt_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(synthesiser, "NOT_SAID", -1e9)  # a random listener believes nothing
+    monkeypatch.setattr(voice_reader, "NOT_SAID", -1e9)  # a random listener believes nothing
     told: list[str] = []
     voice = synth.voice(prompt_file, "The quick brown fox.", warn=told.append)
     assert not told
@@ -243,7 +244,7 @@ def test_a_prompt_with_its_transcript_knows_each_frame(
 def test_a_transcript_that_does_not_fit_is_left_aside(
     transcript: str, synth: Synthesiser, prompt_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(synthesiser, "NOT_SAID", 0.0)
+    monkeypatch.setattr(voice_reader, "NOT_SAID", 0.0)
     told: list[str] = []
     voice = synth.voice(prompt_file, transcript, warn=told.append)
     assert (voice.symbols == -1).all() and not voice.alphabet
@@ -260,6 +261,32 @@ def test_a_long_prompt_is_cut_at_a_pause(synth: Synthesiser, prompt_file: Path, 
 def test_a_wave_is_a_prompt_like_a_file(synth: Synthesiser, prompt_file: Path) -> None:
     from_wave = synth.voice(read_audio(prompt_file))
     assert torch.equal(from_wave.latents, synth.voice(prompt_file).latents)
+
+
+def test_several_prompts_are_joined_each_with_its_share(
+    synth: Synthesiser, prompt_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(voice_reader, "NOT_SAID", -1e9)
+    wave, rate = read_audio(prompt_file)
+    short, said = (wave[: 2 * rate], rate), ["The fox.", "The quick brown fox."]
+    alone = [synth.voice(prompt, words, warn=ignore) for prompt, words in zip((short, prompt_file), said)]
+    joined = synth.voice([short, prompt_file], said, warn=ignore)
+    first, second = len(alone[0].latents), len(alone[1].latents)
+    kept = len(joined.latents) - first
+    # The short one is whole, the other has the rest of six seconds.
+    assert first < second / 1.9 and 2 <= kept / synth.codec.frame_rate <= 6 - first / synth.codec.frame_rate
+    for part in ("latents", "symbols"):
+        ours, *parts = (getattr(one, part) for one in (joined, *alone))
+        assert torch.equal(ours, torch.cat([parts[0], parts[1][:kept]]))
+    assert torch.equal(synth.voice([prompt_file], said[1:]).latents, alone[1].latents)
+    several = synth.voice([prompt_file] * 4, warn=ignore)
+    assert 3 <= len(several.latents) / synth.codec.frame_rate <= 6 and (several.symbols == -1).all()
+    with pytest.raises(UserError, match="2 prompts and 1 transcripts: give one for each"):
+        synth.voice([prompt_file, prompt_file], ["The fox."])
+    with pytest.raises(UserError, match="2 prompts and 1 transcripts: give one for each"):
+        synth.voice([prompt_file, prompt_file], "The fox.")
+    with pytest.raises(UserError, match="^Recording 2: lasts only 0.2 s"):
+        synth.voice([prompt_file, (wave[: rate // 5], rate)], name="Recording", warn=ignore)
 
 
 def test_faults_of_the_prompt_are_told(synth: Synthesiser, prompt_file: Path, tmp_path: Path) -> None:
@@ -297,7 +324,7 @@ def test_a_saved_voice_speaks_as_the_prompt_did(synth: Synthesiser, voice: Voice
 def test_a_voice_of_a_model_with_other_symbols_is_translated(
     synth: Synthesiser, prompt_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(synthesiser, "NOT_SAID", -1e9)
+    monkeypatch.setattr(voice_reader, "NOT_SAID", -1e9)
     voice = synth.voice(prompt_file, "The quick brown fox.")
     turned = dataclasses.replace(
         voice, alphabet=voice.alphabet[::-1], symbols=len(voice.alphabet) + 1 - voice.symbols.clamp_min(0)

@@ -9,7 +9,7 @@ import torch
 from speechgen.errors import UserError
 from speechgen.models.tts_config import UNKNOWN
 from speechgen.training.loop import train
-from speechgen.training.tts import TTSTask, build_tts
+from speechgen.training.tts import TTSTask, build_tts, disturbed
 
 CODES = {"unit": "codes", "patch": 1, "order": {"kind": "delay"}, "head": {"kind": "categorical"}}
 
@@ -66,7 +66,7 @@ def test_the_history_is_disturbed_and_the_target_is_not(config_of_model, build):
     clean = task.model.embed(batch.rows.values)
     for noise, drop, changes in ((0.0, 0.0, False), (0.9, 0.0, True), (0.0, 0.9, True)):
         task.task = TTSTask(history_noise=noise, history_drop=drop)
-        heard = task._disturbed(batch.rows, torch.Generator().manual_seed(0))
+        heard = disturbed(task.model, task.task, batch.rows, torch.Generator().manual_seed(0))
         assert torch.equal(heard, clean) != changes
     assert torch.equal(batch.rows.values, before)
 
@@ -74,7 +74,7 @@ def test_the_history_is_disturbed_and_the_target_is_not(config_of_model, build):
 def test_blank_history_is_the_targets_and_leaves_the_prompt(build):
     task = build("tts")
     batch, task.task = task.batch(0, 0, 1), TTSTask(history_noise=0.0, history_drop=0.0, history_blank=1.0)
-    heard, clean = task._disturbed(batch.rows, torch.Generator()), task.model.embed(batch.rows.values)
+    heard, clean = disturbed(task.model, task.task, batch.rows, torch.Generator()), task.model.embed(batch.rows.values)
     of_prompt = torch.arange(heard.shape[1])[None] < batch.rows.prompt_steps[:, None]
     assert of_prompt.any() and torch.equal(heard[of_prompt], clean[of_prompt])
     assert not heard[~of_prompt].any() and clean[~of_prompt].any()
