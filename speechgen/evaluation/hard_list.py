@@ -78,7 +78,7 @@ def say_hard_list(
         "tts": fingerprint(synthesiser.tts),
         "codec": fingerprint(synthesiser.codec),
         "listener": fingerprint(synthesiser.listener),
-        "voice": None if voice is None else zlib.crc32(voice.latents.numpy().tobytes()),
+        "voice": None if voice is None else voice.digest().hex(),
         "drawing": asdict(drawing),
         "seed": seed,
         "retries": guard.retries,

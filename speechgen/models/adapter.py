@@ -1,5 +1,6 @@
 """What a TTS has learned of one voice: low-rank products to add to its matrices (LoRA; Hu et al. 2021)."""
 
+import hashlib
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +31,12 @@ class Adapter:
         names = sorted({name.removeprefix(PREFIX).rpartition(".")[0] for name in tensors})
         pick = lambda name, part: tensors[f"{PREFIX}{name}.{part}"].float()  # noqa: E731
         return cls(model, {name: (pick(name, "up"), pick(name, "down")) for name in names})
+
+    def digest(self) -> bytes:
+        """Other bytes for every other adapter."""
+        tensors = self.tensors()
+        parts = (name.encode() + tensors[name].numpy().tobytes() for name in sorted(tensors))
+        return hashlib.sha256(b"".join((self.model.encode(), *parts))).digest()
 
     def rounded(self) -> "Adapter":
         """As a voice file has it, so that a saved voice speaks as the one that was not."""

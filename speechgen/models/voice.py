@@ -1,5 +1,6 @@
 """A voice: what a TTS needs to know of a speaker, without the recording."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,11 @@ class Voice:
         words = {"consent": "consent: {}", "seconds": "{} s", "date": "made {}"}
         said = [words.get(key, "{}").format(self.facts[key]) for key in CARD if self.facts.get(key)]
         return said if self.adapter is None else [*said, "adapted"]
+
+    def digest(self) -> bytes:
+        """Other bytes for every voice that is spoken in otherwise."""
+        parts = [self.latents.numpy().tobytes(), self.symbols.numpy().tobytes()]
+        return hashlib.sha256(b"".join([*parts, self.adapter.digest() if self.adapter else b""])).digest()
 
     def save(self, path: str | Path) -> None:
         """Write a ``.voice`` file (safetensors: numbers and strings only)."""

@@ -137,7 +137,7 @@ def _key(
     asked = [text, language, asdict(drawing), seed, guard and guard.retries, models, synthesiser.precision]
     digest.update(json.dumps(asked).encode())
     if voice is not None:
-        digest.update(voice.latents.numpy().tobytes() + voice.symbols.numpy().tobytes())
+        digest.update(voice.digest())
     return digest.hexdigest()
 
 

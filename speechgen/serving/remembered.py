@@ -1,6 +1,5 @@
 """The states of the prompts that were spoken with last, for all who speak with one model."""
 
-import hashlib
 import threading
 from collections import OrderedDict
 
@@ -23,8 +22,7 @@ class PromptStates:
 
     def of(self, voice: Voice, language: str, drawing: Drawing) -> PromptState | None:
         """The state after a voice's prompt, before text of this language; None where there can be none."""
-        digest = hashlib.sha256(voice.latents.numpy().tobytes() + voice.symbols.numpy().tobytes()).digest()
-        key = digest, language, is_guided(self._model, drawing)
+        key = voice.digest(), language, is_guided(self._model, drawing)
         with self._lock:
             if key not in self._states:
                 self._states[key] = remember(self._model, voice, language, drawing)

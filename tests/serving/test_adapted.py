@@ -58,6 +58,15 @@ def test_it_speaks_the_same_from_its_file_and_from_its_prompt_again(synth, promp
     assert differ(said(synth, synth.adapt(synth.voice(prompt_file, SAID), seed=1)), said(synth, adapted))
 
 
+def test_a_voice_that_speaks_otherwise_has_another_digest(synth, prompt_file, tmp_path) -> None:
+    plain, unknown = synth.voice(prompt_file, SAID), synth.voice(prompt_file)
+    adapted = synth.adapt(plain)
+    others = plain, unknown, adapted, synth.adapt(plain, seed=1)
+    assert len({voice.digest() for voice in others}) == 4
+    adapted.save(tmp_path / "ann.voice")
+    assert Voice.load(tmp_path / "ann.voice").digest() == adapted.digest()
+
+
 def test_several_prompts_are_learned_whole(synth, prompt_file) -> None:
     wave, rate = read_audio(prompt_file)
     parts, words = [(wave, rate), (wave.flip(0), rate)], [SAID, SAID]
