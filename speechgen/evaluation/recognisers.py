@@ -11,6 +11,7 @@ from torch import Tensor
 
 from speechgen.audio.resample import resample
 from speechgen.errors import UserError
+from speechgen.evaluation.coding import model_name
 from speechgen.evaluation.metrics import SPEECH_RATE, import_evaluation
 from speechgen.models.listener import BLANK, Listener
 from speechgen.models.load import load
@@ -95,6 +96,13 @@ class Whisper:
 def knows_words(name: str) -> bool:
     """Whether a recogniser of this name spells words, or only characters, as a listener does."""
     return name == PocketSphinx.name or name.startswith(WHISPER)
+
+
+def called(name: str) -> str:
+    """How pages call a recogniser: without the place of its folder."""
+    if name.startswith(WHISPER):
+        return WHISPER + Path(name.removeprefix(WHISPER)).name
+    return name if name == PocketSphinx.name else model_name(name)
 
 
 def load_recogniser(name: str) -> Recogniser:

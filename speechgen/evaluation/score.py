@@ -16,7 +16,7 @@ from speechgen.evaluation.codec_scored import Scored
 from speechgen.evaluation.generate import SUMMARY
 from speechgen.evaluation.logs import GENERATED, read_json, score_items, stamp_of, write_json
 from speechgen.evaluation.metrics import METRICS, REPORTED, Metrics, Unscorable, check_metrics, require_evaluation
-from speechgen.evaluation.recognisers import PocketSphinx, Recogniser, count_errors, load_recogniser
+from speechgen.evaluation.recognisers import PocketSphinx, Recogniser, called, count_errors, load_recogniser
 from speechgen.evaluation.slices import measure
 from speechgen.evaluation.statistics import Value
 
@@ -165,7 +165,7 @@ def _settle(work: Evaluation, asked: bool) -> dict[str, str]:
     else:
         load_recogniser(work.recogniser)  # a wrong name is told now, not by a worker
     if work.spoken():
-        return {"recogniser": work.recogniser}
+        return {"recogniser": called(work.recogniser)}
     reason = f"no texts in a language that {work.recogniser} knows ({', '.join(_languages(work.recogniser))})"
     if asked:
         raise UserError(f"{work.summary['source']}: {reason}; leave cer out, or name another --recogniser")
@@ -201,7 +201,7 @@ def _listen(work: Evaluation, scores: dict[str, dict], notes: dict[str, str]) ->
     if not heard or errors > UNDERSTOOD * characters:
         wrong = f"{errors / characters:.0%} of the characters wrong" if heard else "nothing heard"
         notes["cer"] = (
-            f"{work.recogniser} does not understand these recordings ({wrong}), so codecs were not judged by it"
+            f"{called(work.recogniser)} does not understand these recordings ({wrong}), so codecs were not judged by it"
         )
         return {}, {}
     spoken = set(work.spoken())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from speechgen.evaluation.logs import write_text
 from speechgen.evaluation.machine import describe_machine
+from speechgen.evaluation.recognisers import called
 from speechgen.evaluation.results import page, percent, short_path, table, with_interval
 from speechgen.evaluation.tts_report import JUDGED, UNDERSTOOD, VERSIONS
 
@@ -64,7 +65,7 @@ def _corpus(corpus: dict) -> str:
         if _has(rates, kind)
     ]
     titles = {"wer": "WER, %", "cer": "CER, %", "ratio": "ratio"}
-    header = [corpus["name"], *(f"{titles[kind]} ({name})" for name, kind, _ in columns)]
+    header = [corpus["name"], *(f"{titles[kind]} ({called(name)})" for name, kind, _ in columns)]
     header += ["SIM own", "SIM other", "DNSMOS"]
     rows = [
         [
@@ -122,7 +123,7 @@ def _excuses(corpus: dict) -> list[str]:
             kind = "wer" if "wer" in rates else "cer"
             error = f"{100 * rates[kind]['recording']['mean']:.0f} %"
             lines.append(
-                f"{name} does not understand these speakers' recordings ({kind.upper()} {error}, more than "
+                f"{called(name)} does not understand these speakers' recordings ({kind.upper()} {error}, more than "
                 f"{100 * UNDERSTOOD:.0f} %), so what it makes of their speech is left out."
             )
     return lines

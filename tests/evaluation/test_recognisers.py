@@ -18,6 +18,7 @@ from speechgen.errors import UserError
 from speechgen.evaluation.recognisers import (
     Errors,
     PocketSphinx,
+    called,
     count_errors,
     knows_words,
     load_recogniser,
@@ -100,3 +101,16 @@ def test_whisper_listens_from_a_folder(tmp_path):
 def test_what_is_no_recogniser_is_named(tiny_models):
     with pytest.raises(UserError, match="is no listener"):
         load_recogniser(str(tiny_models / "codec"))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("pocketsphinx", "pocketsphinx"),
+        ("listener-16k", "listener-16k"),
+        ("/somewhere/exp/listener/packed", "listener"),
+        ("whisper:/somewhere/whisper-tiny", "whisper:whisper-tiny"),
+    ],
+)
+def test_pages_do_not_name_the_place_of_a_recogniser(name, shown):
+    assert called(name) == shown
