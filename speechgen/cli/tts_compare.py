@@ -50,7 +50,8 @@ def compare(
             drawn = {"steps": drawing.steps, "guidance": drawing.guidance, "temperature": drawing.temperature}
             generate(str(out / one.variant.name), data_dir, folder, limit=limit, seed=seed, **drawn)
             with progress_bar(f"score {row}", len(read_list(folder))) as advance:
-                reports[row] = score_speech(folder, None, nj, on_utterance=advance, time_limit=time_limit)
+                heard = {"on_utterance": advance, "time_limit": time_limit, "heard_in": out / "heard"}
+                reports[row] = score_speech(folder, None, nj, **heard)
             write_tts_csv(folder, reports[row])
             write_tts_html(folder, reports[row])
     table = results or out / "compare.md"

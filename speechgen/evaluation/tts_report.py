@@ -122,8 +122,8 @@ def error_rates(recogniser: str, scores: list[Scores]) -> dict:
     """Error rates of each version, and as a multiple of the recordings'.
 
     Words and characters for pocketsphinx; characters only for a listener, which knows no words. Where a recogniser
-    does not understand the recordings, what it makes of speech says nothing: ``understands`` is then False, and only
-    the rates of the recordings are told.
+    does not understand the recordings, what it makes of speech says little: ``understands`` is then False, and only
+    the rates of the recordings are told, unless it ``is_asked`` all the same.
     """
     counted = [one for one in scores if recogniser in one["recording"]["errors"]]
     kinds = _kinds(recogniser)
@@ -132,10 +132,11 @@ def error_rates(recogniser: str, scores: list[Scores]) -> dict:
         return [one[version]["errors"][recogniser][key] for one in counted]
 
     line: dict = {"n": len(counted), "understands": understands(recogniser, counted)}
-    versions = VERSIONS if line["understands"] else ("recording",)
+    asked = is_asked(recogniser, counted)
+    versions = VERSIONS if asked else ("recording",)
     for kind, (errors, units) in kinds.items():
         line[kind] = {v: ratio_estimate(column(v, errors), column(v, units)).to_json() for v in versions}
-    if not line["understands"]:
+    if not asked:
         return line
     first, (errors, _) = next(iter(kinds.items()))
     line[f"{first}_ratio"] = {
@@ -150,6 +151,14 @@ def understands(recogniser: str, scores: Iterable[Scores]) -> bool:
     errors, units = next(iter(_kinds(recogniser).values()))
     heard = [found for one in scores if (found := one["recording"]["errors"].get(recogniser))]
     return sum(one[errors] for one in heard) <= UNDERSTOOD * sum(one[units] for one in heard)
+
+
+def is_asked(recogniser: str, scores: Iterable[Scores]) -> bool:
+    """Whether a recogniser is asked about the speech: if it understands the recordings, or is a listener of ours.
+
+    Pocketsphinx may search for minutes in a clip that it does not understand; a listener reads it in one pass.
+    """
+    return not knows_words(recogniser) or understands(recogniser, scores)
 
 
 def _kinds(recogniser: str) -> dict[str, tuple[str, str]]:

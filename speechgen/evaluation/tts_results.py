@@ -116,16 +116,22 @@ def _before(before: dict) -> str:
 
 
 def _excuses(corpus: dict) -> list[str]:
-    """Why a recogniser is missing from a corpus's table."""
+    """Why a recogniser is missing from a corpus's table, and what it heard all the same."""
     lines = []
     for name, rates in corpus["recognisers"].items():
         if not rates["understands"]:
             kind = "wer" if "wer" in rates else "cer"
             error = f"{100 * rates[kind]['recording']['mean']:.0f} %"
-            lines.append(
-                f"{called(name)} does not understand these speakers' recordings ({kind.upper()} {error}, more than "
-                f"{100 * UNDERSTOOD:.0f} %), so what it makes of their speech is left out."
-            )
+            line = f"{called(name)} does not understand these speakers' recordings ({kind.upper()} {error}, more than "
+            line += f"{100 * UNDERSTOOD:.0f} %), so what it makes of their speech "
+            ratio = rates.get(f"{kind}_ratio")
+            if ratio and ratio["speech"]:
+                speech = f"{with_interval(percent(rates[kind]['speech']), 1)} %"
+                line += f"weighs little: {speech}, {with_interval(ratio['speech'], 2)} times the errors"
+                line += f" (through the codec {with_interval(ratio['resynthesis'], 2)})."
+            else:
+                line += "is left out."
+            lines.append(line)
     return lines
 
 

@@ -36,9 +36,9 @@ from speechgen.evaluation.tts_report import (
     Scores,
     closer_to_own,
     corpus_line,
+    is_asked,
     speed,
     targets,
-    understands,
     utterance_lines,
 )
 
@@ -91,14 +91,16 @@ def score_speech(
     on_utterance: Callable[[], None] = lambda: None,
     time_limit: float | None = None,
     whisper: str | Path | None = None,
+    heard_in: Path | None = None,
 ) -> dict:
     """Score what ``speak_all`` made, write DIR/report.json and return it; scores that are already there are kept.
 
     Pocketsphinx listens to English, to everything the listener: the one that the model was aligned by, unless another
-    is named; and Whisper from the folder ``whisper``, if given. All hear the recordings first, and the speech only of
-    corpora that they understand; pocketsphinx may take minutes for a clip that it does not. ``seed`` draws the other
-    speaker that each voice is compared with. What takes longer than ``time_limit`` seconds has failed. Raises
-    UserError for nothing to score or a missing package of the extra ``eval``.
+    is named; and Whisper from the folder ``whisper``, if given. All hear the recordings first, and the speech if
+    ``is_asked`` says so. What they hear of the recordings is kept in the folder ``heard_in``, if given, so that the
+    next model's speech finds it there. ``seed`` draws the other speaker that each voice is compared with. What takes
+    longer than ``time_limit`` seconds has failed. Raises UserError for nothing to score or a missing package of the
+    extra ``eval``.
     """
     folder = Path(folder)
     summary, lines = read_json(folder / SUMMARY), read_list(folder)
@@ -119,13 +121,13 @@ def score_speech(
     for name, line in lines.items():
         by_corpus[corpus_prefix(line["speaker"])].append(name)
     first = {f"{name} recording": Heard(name, recordings.source, recognisers) for name in said}
-    heard, _ = score_items(folder, first, listen, jobs, lambda: None, time_limit)
+    heard, _ = score_items(heard_in or folder, first, listen, jobs, lambda: None, time_limit)
     items = {}
     for names in by_corpus.values():
         known = [heard[key] for name in names if (key := f"{name} recording") in heard]
-        useful = tuple(name for name in recognisers if understands(name, known))
+        asked = tuple(name for name in recognisers if is_asked(name, known))
         items |= {
-            name: _judged(name, lines[name]["prompt"], folder, recordings, useful, seed)
+            name: _judged(name, lines[name]["prompt"], folder, recordings, asked, seed)
             for name in names
             if name in said
         }

@@ -67,7 +67,7 @@ def write_config(folder: Path, **variants: dict) -> Path:
     return Path("compare.yaml")
 
 
-def scored(folder: Path, *rest, on_utterance, time_limit) -> dict:
+def scored(folder: Path, *rest, on_utterance, time_limit, heard_in) -> dict:
     """A report as ``score_speech`` makes it, without its minutes of listening."""
     one = {"mean": 0.5, "ci95": [0.4, 0.6]}
     versions = dict.fromkeys(("speech", "recording", "resynthesis"), one)

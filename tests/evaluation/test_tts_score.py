@@ -66,6 +66,11 @@ def test_a_recogniser_that_does_not_understand_the_recordings_is_known():
     assert not error_rates("pocketsphinx", [counted(2, 9)] * 5)["understands"]
 
 
+def test_a_listener_is_asked_even_where_it_does_not_understand():
+    rates = error_rates("listener", [counted(15, 12, recogniser="listener")] * 5)
+    assert not rates["understands"] and rates["cer_ratio"]["speech"]["mean"] == 1.25
+
+
 def test_a_listener_counts_characters():
     rates = error_rates("listener", [counted(2, 1, recogniser="listener")] * 5)
     assert "wer" not in rates and rates["cer_ratio"]["speech"]["mean"] == 2.0
@@ -190,11 +195,26 @@ def test_what_is_not_understood_is_not_asked_about(generated, report, tmp_path, 
     shutil.copytree(generated, again)
     report = score_speech(again)
     north = report["corpora"][0]
-    assert ScoreLog(again / "scores.jsonl").lines["north-anna-0"]["scores"]["speech"]["errors"] == {}
+    heard = ScoreLog(again / "scores.jsonl").lines["north-anna-0"]["scores"]["speech"]["errors"]
+    assert len(heard) == 1 and "pocketsphinx" not in heard
     assert north["recognisers"]["pocketsphinx"].keys() == {"n", "understands", "wer", "cer"}
     assert north["recognisers"]["pocketsphinx"]["wer"].keys() == {"recording"}
     write_tts_results(tmp_path / "RESULTS.md", report)
-    assert "pocketsphinx does not understand these speakers' recordings" in (tmp_path / "RESULTS.md").read_text()
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert "pocketsphinx does not understand these speakers' recordings" in page and "is left out" in page
+    assert "listener does not understand these speakers' recordings" in page
+    assert "their speech weighs little: " in page and "1.00 (1.00-1.00) times the errors" in page
+
+
+def test_recordings_are_heard_once_for_several_models(generated, report, tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        shutil.copytree(generated, tmp_path / name, ignore=shutil.ignore_patterns("scores.jsonl", "report.*"))
+    monkeypatch.setattr(tts_report, "UNDERSTOOD", 10.0)
+    first = score_speech(tmp_path / "one", heard_in=tmp_path / "heard")
+    log = (tmp_path / "heard" / "scores.jsonl").read_text()
+    assert score_speech(tmp_path / "two", heard_in=tmp_path / "heard")["corpora"] == first["corpora"]
+    assert (tmp_path / "heard" / "scores.jsonl").read_text() == log and len(log.splitlines()) == 6
+    assert first["corpora"] == report["corpora"]
 
 
 def test_silence_counts_every_word_as_lost(generated, report, tmp_path):
