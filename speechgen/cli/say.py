@@ -11,6 +11,9 @@ from speechgen.cli.precision import Precision
 from speechgen.errors import UserError
 
 DEFAULT_VOICE = "kathleen"
+Temperature = Annotated[
+    float | None, typer.Option(help="How lively to draw; 0 is the plainest. By default 0.5 of latents, 0.9 of codes.")
+]
 
 
 def say(
@@ -44,7 +47,7 @@ def say(
     ] = None,
     steps: Annotated[int, typer.Option(help="Steps of the flow head: more is finer and slower.")] = 8,
     guidance: Annotated[float, typer.Option(help="How strictly to follow text and voice; 1 is off.")] = 1.5,
-    temperature: Annotated[float, typer.Option(help="How lively to draw; 0 is the plainest.")] = 0.7,
+    temperature: Temperature = None,
     speed: Annotated[float, typer.Option(help="2 is twice as fast.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same audio.")] = 0,
     guard: Annotated[

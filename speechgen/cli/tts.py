@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from speechgen.cli.say import Temperature
+
 app = typer.Typer(no_args_is_help=True, help="Say a test set, and measure how well it was said.")
 
 
@@ -18,7 +20,6 @@ PerSpeaker = Annotated[
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many utterances, spread over all.")]
 Steps = Annotated[int, typer.Option(min=1, help="Steps of the flow for each frame.")]
 Guidance = Annotated[float, typer.Option(min=0, help="How strongly text and voice steer; 1: plainly.")]
-Temperature = Annotated[float, typer.Option(min=0, help="Scale of the noise.")]
 Seed = Annotated[int, typer.Option(help="Of all draws.")]
 Adapt = Annotated[bool, typer.Option("--adapt", help="Learn each voice from its prompt first, some 15 s each.")]
 Results = Annotated[Path | None, typer.Option(help="Also write the tables to this Markdown file.")]
@@ -44,7 +45,7 @@ def generate(
     limit: Limit = None,
     steps: Steps = 8,
     guidance: Guidance = 1.5,
-    temperature: Temperature = 0.7,
+    temperature: Temperature = None,
     seed: Seed = 0,
     adapt: Adapt = False,
 ) -> None:
@@ -58,10 +59,10 @@ def generate(
     from speechgen.cli.progress import progress_bar
     from speechgen.errors import UserError
     from speechgen.evaluation.coding import model_name
-    from speechgen.evaluation.facts import model_facts
+    from speechgen.evaluation.facts import drawn_with, model_facts
     from speechgen.evaluation.recordings import find_recordings
     from speechgen.evaluation.tts import MANY_SPEAKERS, Choice, speak_all
-    from speechgen.models.lines import Drawing
+    from speechgen.models.lines import Drawing, settled
     from speechgen.serving.synthesiser import ADAPTING, Synthesiser, check_drawing
 
     drawing = Drawing(steps, guidance, temperature)
@@ -72,11 +73,12 @@ def generate(
     named = tuple(name.strip() for name in corpora.split(",") if name.strip())
     chosen = Choice(named, per_speaker, limit).of(recordings)
     synthesiser = Synthesiser.load(model)
+    drawing = settled(synthesiser.tts.config, drawing)
     facts = {
         "model": model_name(model),
         **model_facts(model),
         "codec": model_name(synthesiser.tts.config.codec),
-        "drawn with": f"{steps} steps, guidance {guidance:g}, temperature {temperature:g}, seed {seed}",
+        "drawn with": f"{drawn_with(synthesiser.tts.config, drawing)}, seed {seed}",
         "sentences": f"all, but {per_speaker} of each speaker in corpora of more than {MANY_SPEAKERS} speakers"
         + (f"; then {limit} of them" if limit else ""),
         **({"voices": f"adapted to their prompts, in {ADAPTING.steps} steps each"} if adapt else {}),
@@ -98,7 +100,7 @@ def hard_list(
     retries: Annotated[int, typer.Option(min=0, max=20, help="Tries more for a chunk that the guard rejects.")] = 2,
     steps: Annotated[int, typer.Option(help="Steps of the flow for each frame.")] = 8,
     guidance: Annotated[float, typer.Option(help="How strongly text and voice steer; 1: plainly.")] = 1.5,
-    temperature: Annotated[float, typer.Option(help="Scale of the noise.")] = 0.7,
+    temperature: Temperature = None,
     seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
     results: Annotated[Path | None, typer.Option(help="Also write the tables to this Markdown file.")] = None,
 ) -> None:
@@ -110,8 +112,9 @@ def hard_list(
     """
     from speechgen.cli.progress import progress_bar
     from speechgen.evaluation.coding import model_name
+    from speechgen.evaluation.facts import drawn_with
     from speechgen.evaluation.hard_list import read_hard_list, say_hard_list, write_hard_list_results
-    from speechgen.models.lines import Drawing
+    from speechgen.models.lines import Drawing, settled
     from speechgen.serving.synthesiser import Synthesiser, check_drawing
     from speechgen.serving.voices import find_voice
 
@@ -119,11 +122,12 @@ def hard_list(
     check_drawing(drawing)
     speaker = find_voice(voice)
     synthesiser = Synthesiser.load(model)
+    drawing = settled(synthesiser.tts.config, drawing)
     lines = read_hard_list(limit)
     facts = {
         "model": model_name(model),
         "voice": Path(voice).stem,
-        "drawn with": f"{steps} steps, guidance {guidance:g}, temperature {temperature:g}, seed {seed}",
+        "drawn with": f"{drawn_with(synthesiser.tts.config, drawing)}, seed {seed}",
         "guard": f"{synthesiser.tts.config.listener}, {retries} retries",
     }
     with progress_bar("say", len(lines)) as advance:
@@ -200,7 +204,7 @@ def evaluate(
     limit: Limit = None,
     steps: Steps = 8,
     guidance: Guidance = 1.5,
-    temperature: Temperature = 0.7,
+    temperature: Temperature = None,
     seed: Seed = 0,
     adapt: Adapt = False,
     results: Results = None,

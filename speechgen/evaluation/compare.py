@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 from speechgen.config import Config, load_config
 from speechgen.errors import UserError
 from speechgen.evaluation.card import MEGA, count_parameters
-from speechgen.evaluation.facts import in_words
+from speechgen.evaluation.facts import drawn_with, in_words
 from speechgen.evaluation.logs import write_text
 from speechgen.evaluation.recordings import Recordings
 from speechgen.evaluation.results import page, percent, short_path, table, with_interval
@@ -35,7 +35,7 @@ class ComparedConfig(Config):
     initial: str | None = None
     steps: list[int] = Field([8], min_length=1)
     guidance: float = 1.5
-    temperature: float = 0.7
+    temperature: float | None = None
 
 
 class CompareConfig(Config):
@@ -169,7 +169,7 @@ def _corpora(compared: list[Compared], reports: dict[str, dict]) -> list[str]:
                 if model.unit not in units:
                     units.add(model.unit)
                     rows.append(_row(f"codec, {model.unit}", "-", found[row], "resynthesis", rates))
-                rows.append(_row(one.variant.name, _words(drawing, model.head), found[row], "speech", rates))
+                rows.append(_row(one.variant.name, drawn_with(model, drawing), found[row], "speech", rates))
         tables.append(f"## {name}\n\n{table(header, rows)}")
     return tables
 
@@ -188,10 +188,3 @@ def _row(name: str, drawn: str, corpus: dict, version: str, rates: list[tuple[st
         with_interval(percent(corpus["failures"][version]), 1),
         "-" if speed is None else f"{speed:.2f}",
     ]
-
-
-def _words(drawing: Drawing, head: Config) -> str:
-    steps = f"{drawing.steps} step{'s' if drawing.steps > 1 else ''}, " if head.kind in STEPPED else ""
-    folded = head.kind == "one-step" and head.guidance != 1.0
-    guidance = f"guidance {head.guidance:g} in the weights" if folded else f"guidance {drawing.guidance:g}"
-    return f"{steps}{guidance}, temperature {drawing.temperature:g}"

@@ -6,7 +6,10 @@ import yaml
 
 from speechgen.data.shards import read_done
 from speechgen.errors import UserError
+from speechgen.heads.base import STEPPED
+from speechgen.models.lines import Drawing, settled
 from speechgen.models.load import PRETRAINED
+from speechgen.models.tts_config import TTSConfig
 from speechgen.models.weights import list_checkpoints
 from speechgen.stages.marks import mark_path, read_mark
 from speechgen.training.facts import read_facts
@@ -22,6 +25,15 @@ def model_facts(model: str | Path) -> dict[str, str]:
         facts = read_front_matter(card).get(FACTS, {})
         return {str(key): str(value) for key, value in facts.items()} if isinstance(facts, dict) else {}
     return run_facts(folder)
+
+
+def drawn_with(model: TTSConfig, drawing: Drawing) -> str:
+    """How a voice model draws, in words."""
+    head, drawing = model.head, settled(model, drawing)
+    steps = f"{drawing.steps} step{'s' if drawing.steps > 1 else ''}, " if head.kind in STEPPED else ""
+    folded = head.kind == "one-step" and head.guidance != 1.0
+    guidance = f"guidance {head.guidance:g} in the weights" if folded else f"guidance {drawing.guidance:g}"
+    return f"{steps}{guidance}, temperature {drawing.temperature:g}"
 
 
 def run_facts(exp: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from speechgen.models.arrange import make_rows
 from speechgen.models.conditions import conditions, hear, plan_durations, prompt_of
-from speechgen.models.lines import Drawing, Line, advance, is_guided
+from speechgen.models.lines import Drawing, Line, advance, is_guided, settled
 from speechgen.models.prompt_state import PromptState
 from speechgen.models.rows import Segment, symbol_numbers
 from speechgen.models.tts import TokenTTS
@@ -61,7 +61,7 @@ def begin(
 ) -> Line:
     """A line before its first step; arguments as of ``speak``. ``durations``: frames of each symbol, where they are
     planned already."""
-    config = model.config
+    config, drawing = model.config, settled(model.config, drawing)
     if not is_guided(model, drawing):
         drawing = replace(drawing, guidance=1.0)
     prompt = None if voice is None else prompt_of(voice)

@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 
 from speechgen.errors import UserError
-from speechgen.models.lines import Drawing
+from speechgen.models.lines import Drawing, settled
 from speechgen.serving.clone import Asked, Cloner
 from speechgen.serving.codec_tab import codec_tab
 from speechgen.serving.comparison import Comparer
@@ -154,7 +154,7 @@ class LocalFilesOnly:
 def _clone_tab(cloner: Cloner) -> None:
     languages = [(LANGUAGES.get(code, code), code) for code in cloner.synthesiser.languages]
     first = "en" if "en" in cloner.synthesiser.languages else cloner.synthesiser.languages[0]
-    limits, drawing = cloner.limits, Drawing()
+    limits, drawing = cloner.limits, settled(cloner.synthesiser.tts.config, Drawing())
     with gr.Row(equal_height=False):
         with gr.Column(scale=5):
             prompt = _files_only(

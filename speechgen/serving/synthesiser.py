@@ -280,5 +280,5 @@ def check_drawing(drawing: Drawing) -> None:
     """Raise UserError naming the option and its range where a value lies outside."""
     for name, (least, most) in RANGES.items():
         value = getattr(drawing, name)
-        if not least <= value <= most:
+        if value is not None and not least <= value <= most:
             raise UserError(f"{name} = {value:g}: give {least:g} to {most:g}")

@@ -99,9 +99,9 @@ def test_one_command_trains_speaks_and_writes_one_table(place, monkeypatch, caps
     assert [[cell.strip("| ") for cell in row] for row in rows[1:]] == [
         ["recordings", "-"],
         ["codec, latents", "-"],
-        ["flow", "1 step, guidance 1.5, temperature 0.7"],
-        ["flow", "2 steps, guidance 1.5, temperature 0.7"],
-        ["student", "guidance 1.5 in the weights, temperature 0.7"],
+        ["flow", "1 step, guidance 1.5, temperature 0.5"],
+        ["flow", "2 steps, guidance 1.5, temperature 0.5"],
+        ["student", "guidance 1.5 in the weights, temperature 0.5"],
         ["codec, codes", "-"],
         ["twin", "guidance 1.5, temperature 0.9"],
     ]
