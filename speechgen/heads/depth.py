@@ -13,7 +13,8 @@ from speechgen.nn.transformer import Transformer, TransformerConfig, check_heads
 
 
 class DepthHeadConfig(Config):
-    """Shape of the transformer across codebooks."""
+    """Shape of the transformer across codebooks. ``share``: of the positions, those that a training step asks about,
+    drawn anew each time (CSM, compute amortization: 1/16)."""
 
     kind: Literal["depth"] = "depth"
     width: int = Field(256, gt=0)
@@ -22,6 +23,7 @@ class DepthHeadConfig(Config):
     mlp_multiplier: float = Field(4.0, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    share: float = Field(1.0, gt=0, le=1)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -66,8 +68,13 @@ class DepthHead(nn.Module):
     ) -> Tensor:
         """Cross-entropy of target (N, K) long given z (N, C), averaged by weights (N,) or (N, K), bool or not.
 
-        Targets of weight 0 may hold the special token ``codebook_size``. The generator is not used.
+        Targets of weight 0 may hold the special token ``codebook_size``. The generator draws the positions that a
+        training step asks about, where that is a ``share`` of them.
         """
+        if self.training and self.config.share < 1:
+            count = max(1, round(self.config.share * len(z)))
+            asked = torch.randperm(len(z), generator=generator, device=z.device)[:count]
+            z, target, weights = z[asked], target[asked], None if weights is None else weights[asked]
         return code_loss(self.logits(z, target), target, weights, self.config.label_smoothing)
 
     @torch.no_grad()

@@ -72,6 +72,19 @@ def test_categorical_learns_the_marginals_but_not_the_tie() -> None:
     assert (found - TABLE).abs().max() > 0.15
 
 
+def test_depth_may_learn_from_a_share_of_the_positions() -> None:
+    z, codes, weights, draw = torch.randn(40, 4), torch.randint(5, (40, 3)), torch.ones(40), generator()
+    whole = depth().loss(z, codes, draw, weights).detach()
+    head = depth()
+    head.config = DepthHeadConfig(**SMALL, share=0.25)
+    torch.testing.assert_close(head.loss(z, codes, draw, weights), whole)  # while it is not trained, all of them
+    drawn = torch.stack([head.train().loss(z, codes, draw, weights) for _ in range(300)]).detach()
+    assert drawn.std() > 0.01  # others each time
+    torch.testing.assert_close(drawn.mean(), whole, atol=4 * drawn.std() / 300**0.5, rtol=0)
+    head.config = DepthHeadConfig(**SMALL, share=0.001)
+    assert head.loss(z, codes, draw).isfinite()  # one at least
+
+
 def test_depth_cached_equals_uncached() -> None:
     head = depth()
     z, codes = torch.randn(6, 4), torch.randint(5, (6, 3))
