@@ -30,7 +30,10 @@ def csm(sizes: dict | None = None) -> Peer:
 
     def say(model, text: Tensor, seconds: float) -> list[Tensor]:
         frames = max(1, round(seconds * FRAME_RATE))
-        return model.generate(input_ids=text, max_new_tokens=frames, output_audio=True, do_sample=False)
+        codes = model.generate(input_ids=text, max_new_tokens=frames, output_audio=False, do_sample=False)
+        # Random weights also choose the few codes beyond the codec's (2,051 of 2,048), which have no sound.
+        codes = codes.clamp(max=model.config.codec_config.codebook_size - 1).transpose(1, 2)
+        return list(model.codec_model.decode(codes).audio_values[:, 0])
 
     model = _filled(lambda: transformers.CsmForConditionalGeneration(transformers.CsmConfig(**(sizes or {}))))
     return Peer(model, 24_000, say)

@@ -119,3 +119,11 @@ def test_the_others_speak_to_one_and_to_many(name):
         assert len(waves) == streams and all(wave.dim() == 1 and len(wave) for wave in waves)
         if name != "vits":  # which says itself how long its speech is
             assert len(waves[0]) == pytest.approx(0.16 * peer.sample_rate, rel=0.25)
+
+
+def test_csm_is_heard_though_random_weights_choose_codes_that_its_codec_lacks(monkeypatch):
+    peer = PEERS["csm"][1](SIZES["csm"])
+    books = peer.model.config.num_codebooks
+    monkeypatch.setattr(peer.model, "generate", lambda **_: torch.full((1, 2, books), peer.model.config.vocab_size - 1))
+    (wave,) = peer.say(1, tokens=12, seconds=0.16)
+    assert wave.isfinite().all()
