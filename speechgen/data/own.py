@@ -142,10 +142,12 @@ def _text_beside(path: Path) -> str:
 
 
 def _complete(splits: Splits, sentence_of: Callable[[Utterance], str] = lambda utterance: utterance.id) -> Splits:
-    """Hold out of train what is missing of dev and test: a tenth of train each, at most 40 utterances, by sentence."""
+    """Hold out of train what is missing of dev and test, by sentence: a tenth of train each, at most 40 utterances; of
+    a small corpus up to three, since a voice is judged by sentences that are said in the voice of another one."""
     for missing in ("dev", "test"):
         if missing not in splits:
-            count = max(1, min(40, len(splits["train"]) // 10))
+            whole = len(splits["train"])
+            count = max(1, min(3, whole // 5), min(40, whole // 10))
             splits["train"], splits[missing] = hold_out(splits["train"], sentence_of, count)
     if not splits["train"]:
         raise UserError("the corpus is too small to hold some out for dev and test; at least 3 utterances are needed")
