@@ -31,7 +31,7 @@ def compare(
     from speechgen.evaluation.compare import forget_others, read_comparison, train_all, write_comparison
     from speechgen.evaluation.metrics import require_evaluation
     from speechgen.evaluation.recordings import find_recordings
-    from speechgen.evaluation.tts import read_list
+    from speechgen.evaluation.tts import Choice, read_list
     from speechgen.evaluation.tts_page import write_tts_csv, write_tts_html
     from speechgen.evaluation.tts_score import PACKAGES, score_speech
 
@@ -39,14 +39,14 @@ def compare(
     compared = read_comparison(config, out, set or [])
     for package in PACKAGES:
         require_evaluation(package)
-    recordings = find_recordings(data_dir)
+    chosen = Choice(limit=limit).of(find_recordings(data_dir))
     train_all(compared, out, device, lambda name: typer.echo(f"variant {name}"))
 
     reports = {}
     for one in compared:
         for row, drawing in one.rows().items():
             folder = out / "generate" / row
-            forget_others(folder, recordings)
+            forget_others(folder, chosen)
             drawn = {"steps": drawing.steps, "guidance": drawing.guidance, "temperature": drawing.temperature}
             generate(str(out / one.variant.name), data_dir, folder, limit=limit, seed=seed, **drawn)
             with progress_bar(f"score {row}", len(read_list(folder))) as advance:

@@ -17,7 +17,6 @@ from speechgen.errors import UserError
 from speechgen.evaluation.card import MEGA, count_parameters
 from speechgen.evaluation.facts import drawn_with, in_words
 from speechgen.evaluation.logs import write_text
-from speechgen.evaluation.recordings import Recordings
 from speechgen.evaluation.results import page, percent, short_path, table, with_interval
 from speechgen.evaluation.tts import LIST, read_list
 from speechgen.evaluation.variants import Variant, check_budgets, check_name, read_variant, train_variant
@@ -99,9 +98,9 @@ def train_all(
         train_variant(one.variant, out / one.variant.name, device)
 
 
-def forget_others(folder: Path, recordings: Recordings) -> None:
-    """Empty a folder of speech in which sentences of another test set were said."""
-    if (folder / LIST).exists() and not read_list(folder).keys() <= recordings.utterances.keys():
+def forget_others(folder: Path, chosen: list[str]) -> None:
+    """Empty a folder of speech in which other sentences were said, so that all rows are of the same."""
+    if (folder / LIST).exists() and not read_list(folder).keys() <= set(chosen):
         shutil.rmtree(folder)
 
 

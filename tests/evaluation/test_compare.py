@@ -12,6 +12,7 @@ from speechgen.data.kaldi import DataDir, Utterance
 from speechgen.data.units import Units, write_units
 from speechgen.errors import UserError
 from speechgen.evaluation.compare import read_comparison, train_all
+from speechgen.evaluation.tts import read_list
 from speechgen.models.load import load
 from speechgen.training.facts import read_facts
 
@@ -113,6 +114,10 @@ def test_one_command_trains_speaks_and_writes_one_table(place, monkeypatch, caps
     with pytest.raises(SystemExit):  # of another test set, nothing is left
         main()
     assert not any(Path("exp/generate").glob("*/a-0.wav")) and any(Path("exp/generate").glob("*/b-*.wav"))
+    monkeypatch.setattr("sys.argv", [*words, "--limit", "1"])
+    with pytest.raises(SystemExit):  # fewer sentences, and the same in all rows
+        main()
+    assert [len(read_list(row)) for row in Path("exp/generate").iterdir()] == [1] * 4
     flow, student = load("exp/flow"), load("exp/student")
     assert student.config.symbols == flow.config.symbols and student.config.head.width == FLOW["width"]
 
