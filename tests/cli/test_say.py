@@ -167,7 +167,7 @@ def test_a_stream_is_the_file_on_standard_output(
         assert exit_.value.code == 0
         return capfdbinary.readouterr()
 
-    say("--no-guard", "-o", tmp_path / "a.wav", "--srt", tmp_path / "a.srt")
+    say("--retries", "0", "-o", tmp_path / "a.wav", "--srt", tmp_path / "a.srt")
     written = read_audio(tmp_path / "a.wav")[0]
     out, err = say("--stream", "--srt", tmp_path / "b.srt")
     (tmp_path / "b.wav").write_bytes(out)
