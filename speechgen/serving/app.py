@@ -43,6 +43,7 @@ CSS = """
 #title p, #consent p { color: var(--body-text-color-subdued); margin: 0.15rem 0 0; }
 #consent p { font-size: 0.85rem; }
 #picture img, #difference img { background: white; border-radius: 6px; }
+#report th { white-space: nowrap; }
 #play-canvas img, #play-order img { max-height: 24rem; object-fit: contain; }
 #play-canvas .icon-button-wrapper, #play-order .icon-button-wrapper { display: none; }
 """

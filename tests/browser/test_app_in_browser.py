@@ -117,6 +117,8 @@ def test_a_sentence_is_cloned_and_heard(address: str, browser, prompt_file: Path
     link = find(browser, "#take-1 a[download]").get_attribute("href")
     wait_for(browser, lambda page: "real time" in find(page, "#report").text, "the report")
     find(browser, "#picture img")
+    heads = browser.execute_script("return [...document.querySelectorAll('#report th')].map(th => th.clientHeight)")
+    assert heads and max(heads) < 60, "heads of the guard's table break within words"
 
     (tmp_path / "heard.wav").write_bytes(downloaded(browser, link))
     wave, rate = read_audio(tmp_path / "heard.wav")

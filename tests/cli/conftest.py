@@ -1,5 +1,6 @@
 """The command line in this process, a small data directory of three corpora and two languages, and dumps of tones."""
 
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,24 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Calla
         return exit_.value.code, written.out, written.err
 
     return run
+
+
+@pytest.fixture
+def shell(run: Callable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, str]]:
+    """shell("say", "-", stdin=b"Hi.", status=2) gives (stdout, stderr) and asserts the exit status, usually 0."""
+
+    def shell(*words: object, status: int = 0, stdin: bytes = b"") -> tuple[str, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        code, out, err = run(*words)
+        assert code == status, err
+        return out, err
+
+    return shell
+
+
+@pytest.fixture
+def tts(tiny_models: Path) -> Path:
+    return tiny_models / "tts"
 
 
 @pytest.fixture
