@@ -1,11 +1,11 @@
-"""What the scores of a voice amount to: by corpus and recogniser, with intervals, beside what a good voice reaches."""
+"""What the scores of a voice amount to: by corpus and recogniser, with intervals."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
 
-from speechgen.evaluation.recognisers import PocketSphinx, knows_words
+from speechgen.evaluation.recognisers import knows_words
 from speechgen.evaluation.recordings import corpus_prefix
 from speechgen.evaluation.statistics import mean_estimate, ratio_estimate
 
@@ -13,7 +13,6 @@ VERSIONS = ("speech", "recording", "resynthesis")
 UNDERSTOOD = 0.5  # error rate of the recordings above which a recogniser's opinion of a corpus says nothing
 SHORTEST, LONGEST = 0.5, 2.0  # times the recording's length: speech outside has lost or repeated something
 MISHEARD, HEARD = 0.5, 0.25  # error rates: of speech that failed, and at most of its recording, else it says nothing
-MOST_WER_RATIO, LEAST_CLOSER, LEAST_X_REAL_TIME = 1.25, 0.8, 3.0  # what a good voice reaches
 
 Scores = dict[str, dict]  # of one utterance: by version its errors by recogniser, and what JUDGED names
 JUDGED = {
@@ -44,6 +43,8 @@ def corpus_line(corpus: str, names: list[str], lines: dict[str, dict], scores: d
     }
     for key in JUDGED:
         line[key] = {version: _mean(one[version][key] for one in scored.values()) for version in VERSIONS}
+    recorded = [(one["recording"]["dnsmos"], one["speech"]["dnsmos"]) for one in scored.values()]
+    line["dnsmos_lost"] = _mean(before - after for before, after in recorded if None not in (before, after))
     lost = [1.0] * line["failed"]  # neither said nor scored
     line["failures"] = {
         version: _mean([float(bool(problems(one, version))) for one in scored.values()] + lost * (version == "speech"))
@@ -194,31 +195,6 @@ def speed(lines: Iterable[dict]) -> dict:
         "x_real_time": sum(line["seconds"] for line in lines) / compute,
         "first_audio": float(np.median([line["first_audio"] for line in lines])),
     }
-
-
-def targets(corpora: list[dict], together: dict) -> list[dict]:
-    """What a good voice reaches, beside what was measured."""
-    lines = []
-    for corpus in corpora:
-        heard = corpus["recognisers"].get(PocketSphinx.name)
-        if heard and heard["understands"] and heard["wer_ratio"]["speech"]:
-            ratio = heard["wer_ratio"]["speech"]
-            what = f"{corpus['name']}: word error rate of speech / of recordings ({PocketSphinx.name})"
-            lines.append(_target(what, "at most", MOST_WER_RATIO, ratio, corpus["n"]))
-    if together["closer"]:
-        share = together["closer"]
-        what = "speakers whose speech is closer to them than to a random other"
-        lines.append(_target(what, "at least", LEAST_CLOSER, share, share["n"]))
-    if together["x_real_time"]:
-        measured = {"mean": together["x_real_time"], "ci95": None}
-        count = sum(corpus["n"] for corpus in corpora)
-        lines.append(_target("x real time", "at least", LEAST_X_REAL_TIME, measured, count))
-    return lines
-
-
-def _target(what: str, bound: str, value: float, measured: dict, count: int) -> dict:
-    met = measured["mean"] <= value if bound == "at most" else measured["mean"] >= value
-    return {"what": what, "bound": bound, "target": value, "measured": measured, "n": count, "met": met}
 
 
 def _mean(values: Iterable[float | None]) -> dict | None:

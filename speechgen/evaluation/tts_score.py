@@ -38,9 +38,9 @@ from speechgen.evaluation.tts_report import (
     corpus_line,
     is_asked,
     speed,
-    targets,
     utterance_lines,
 )
+from speechgen.evaluation.tts_targets import tts_targets
 
 JUDGEMENT = 2  # changes when what is measured does, so that older scores are not taken for whole
 HEARD_OF_SPEAKER = 10  # recordings that stand for the voice of another speaker
@@ -143,7 +143,7 @@ def score_speech(
         "facts": summary["facts"],
         "n": len(scores),
         "failed": len(failed),
-        "targets": targets(corpora, together),
+        "targets": tts_targets(corpora, together),
         "corpora": corpora,
         "all": together,
         "utterances": utterance_lines(lines, scores, failed),

@@ -167,7 +167,7 @@ def _clone_tab(cloner: Cloner) -> None:
             voice = gr.Dropdown(voices, value=voices[min(1, len(voices) - 1)], label="Voice", elem_id="voice")
             more = _files_only(
                 gr.File(label="More recordings of the same voice (optional)", file_count="multiple", type="filepath",
-                        file_types=["audio"], height=140, elem_id="more")
+                        file_types=["audio"], height=170, elem_id="more")
             )  # fmt: skip
             transcript = gr.Textbox(
                 label="What the prompt says (optional)", lines=2, max_lines=6, max_length=4000, elem_id="transcript",
