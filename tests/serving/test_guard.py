@@ -16,11 +16,6 @@ QUICK = Drawing(steps=1, guidance=1.0)
 TEXT = "The quick brown fox jumps over the very lazy dog. " * 3
 
 
-@pytest.fixture(scope="module")
-def synth(tiny_models: Path) -> Synthesiser:
-    return Synthesiser.load(tiny_models / "tts")
-
-
 class Scripted(Guard):
     """A guard whose verdicts are given: for each check, the number of faults."""
 

@@ -22,20 +22,6 @@ TEXT = "The quick brown fox jumps over the dog."
 QUICK = Drawing(steps=1, guidance=1.0)
 
 
-@pytest.fixture(scope="module")
-def synth(tiny_models: Path) -> Synthesiser:
-    return Synthesiser.load(tiny_models / "tts")
-
-
-@pytest.fixture(scope="module")
-def voice(synth: Synthesiser, prompt_file: Path) -> Voice:
-    return synth.voice(prompt_file)
-
-
-def ignore(warning: str) -> None:
-    pass
-
-
 @pytest.mark.parametrize("kind", ["tts", "tts-codes", "tts-attention"])
 def test_every_kind_of_model_speaks(kind: str, tiny_models: Path, prompt_file: Path) -> None:
     synth = speechgen.load(str(tiny_models / kind))

@@ -19,16 +19,6 @@ TEXT = "The quick brown fox jumps over the dog."
 QUICK = Drawing(steps=1, guidance=1.0)
 
 
-@pytest.fixture(scope="module")
-def synth(tiny_models: Path) -> Synthesiser:
-    return Synthesiser.load(tiny_models / "tts")
-
-
-@pytest.fixture(scope="module")
-def voice(synth: Synthesiser, prompt_file: Path) -> Voice:
-    return synth.voice(prompt_file)
-
-
 def ignore(warning: str) -> None:
     pass
 
