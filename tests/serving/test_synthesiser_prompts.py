@@ -14,6 +14,7 @@ from speechgen.serving import voice_reader
 from speechgen.serving.copies import Copy
 from speechgen.serving.remembered import PromptStates
 from speechgen.serving.synthesiser import Synthesiser
+from speechgen.serving.voices import find_voice
 
 TEXT = "The quick brown fox jumps over the dog."
 QUICK = Drawing(steps=1, guidance=1.0)
@@ -61,11 +62,22 @@ def test_a_prompt_with_its_transcript_knows_each_frame(
 def test_a_transcript_that_does_not_fit_is_left_aside(
     transcript: str, synth: Synthesiser, prompt_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(voice_reader, "NOT_SAID", 0.0)
+    monkeypatch.setattr(voice_reader, "NOT_SAID", 1e9)
     told: list[str] = []
     voice = synth.voice(prompt_file, transcript, warn=told.append)
     assert (voice.symbols == -1).all() and not voice.alphabet
     assert len(told) == 1 and "transcript" in told[0] and "left aside" in told[0]
+
+
+def test_the_shipped_voice_notices_a_transcript_of_something_else() -> None:
+    shipped, told = Synthesiser.load("starter-tts"), []
+    said = "The boy was there when the sun rose, and he waited for the others to come down to the river."
+    other = "A large size in stockings is hard to sell, so we asked the man at the door for a smaller one."
+    spoken = shipped.say(said, find_voice("kathleen"), drawing=Drawing(4))
+    prompt = spoken.wave, spoken.sample_rate
+    assert (shipped.voice(prompt, said, warn=told.append).symbols >= 0).all() and not told
+    assert (shipped.voice(prompt, other, warn=told.append).symbols == -1).all()
+    assert told == ["the transcript is not what the prompt says and is left aside"]
 
 
 def test_a_long_prompt_is_cut_at_a_pause(synth: Synthesiser, prompt_file: Path, tmp_path: Path) -> None:
