@@ -11,6 +11,7 @@ from speechgen.text.rules import spell_addresses, spell_numbers
 LANGUAGES = ("de", "en")
 MAX_CHARACTERS = 50_000
 PASSES = 4  # what one pass spells out may uncover something for the next; ordinary text needs two
+UNENDED = re.compile(r"(?<=[\w/])([)\]'\"]*)[^\S\n]*\n\s*\n\s*(?=\S)")  # a line without an end before a blank one
 
 PLAIN = str.maketrans(
     dict.fromkeys("‘’ʻʼ‚`´′", "'")
@@ -76,19 +77,20 @@ def _spell(text: str, language: str) -> str:
 
 
 def clean(text: str) -> str:
-    """NFC, plain quotes and dashes, single spaces, no invisible marks; raises UserError for control characters."""
+    """NFC, plain quotes and dashes, single spaces, no invisible marks, a full stop before a blank line where a heading
+    lacks one; raises UserError for control characters."""
     kept = []
     for position, character in enumerate(unicodedata.normalize("NFC", text)):
         category = unicodedata.category(character)
         if character.isspace():
-            kept.append(" ")
+            kept.append("\n" if character == "\n" else " ")
         elif category in ("Cc", "Cs"):
             raise UserError(f"the text holds the control character U+{ord(character):04X} at {position}; remove it")
         elif (
             category not in ("Cf", "Co", "Cn", "Me") and character not in "\ufe0e\ufe0f"
         ):  # joiners, byte order marks, private use: nothing to say
             kept.append(character)
-    return " ".join("".join(kept).translate(PLAIN).split())
+    return " ".join(UNENDED.sub(r"\1. ", "".join(kept).translate(PLAIN)).split())
 
 
 def foreign_letter(text: str) -> tuple[str, str] | None:

@@ -99,5 +99,19 @@ def test_fifty_thousand_characters_take_seconds_at_most():
     assert time.process_time() - start < 10
 
 
+@pytest.mark.parametrize(
+    "written, said",
+    [
+        ("The Wreck\n\nIt was late.", "The Wreck. It was late."),
+        ("'The Wreck' \r\n \r\nIt was late.", "'The Wreck'. It was late."),
+        ("[Fox](/fɑːks/)\n\n\nIt was late.", "[Fox](/fɑːks/). It was late."),
+        ("Is it late?\n\nIt is.\n\n", "Is it late? It is."),
+        ("It was\nlate.", "It was late."),
+    ],
+)
+def test_a_heading_ends_at_a_blank_line(written, said):
+    assert normalise(written, "en") == said
+
+
 def test_characters_are_lower_case_with_single_spaces():
     assert characters(" Ärger  am\nMarkt ") == list("ärger am markt")
