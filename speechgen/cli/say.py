@@ -157,7 +157,11 @@ def _to_files(synthesiser, text, speaker, language, drawing, seed, targets, guar
     with progress_bar("say", len(targets) * chunks) as advance:
         for number, target in enumerate(targets):
             asked = (speaker, language, drawing, seed + number, guard, watermark)
-            readings.append(read_aloud(synthesiser, text, target, *asked, on_chunk=advance))
+            try:
+                readings.append(read_aloud(synthesiser, text, target, *asked, on_chunk=advance))
+            except KeyboardInterrupt:
+                typer.echo(f"broken off; {target}.parts keeps what was said: the same command goes on", err=True)
+                raise
     for warning in dict.fromkeys(warning for reading in readings for warning in reading.warnings):
         _warn(warning)
     for number, (reading, target) in enumerate(zip(readings, targets, strict=True)):

@@ -184,7 +184,7 @@ def test_a_long_text_goes_on_where_it_was_broken_off(
 
     with monkeypatch.context() as patch:
         patch.setattr(long, "_save", interrupted)
-        say("again.wav", status=130)
+        assert "again.wav.parts keeps what was said: the same command goes on" in say("again.wav", status=130)[1]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"whole.wav", "again.wav.parts"}
     out, _ = say("again.wav", "--srt", tmp_path / "again.srt")
     assert ", 2 of " in out and "chunks were there" in out
@@ -194,7 +194,7 @@ def test_a_long_text_goes_on_where_it_was_broken_off(
 
     with monkeypatch.context() as patch:
         patch.setattr(long, "_save", interrupted)
-        say("again.wav", status=130)
+        assert "again.wav.parts keeps what was said: the same command goes on" in say("again.wav", status=130)[1]
     out, _ = say("again.wav", "--seed", 1)  # other words, or another seed: nothing of the old is used
     assert "were there" not in out and (tmp_path / "out" / "again.wav").read_bytes() != whole
 
