@@ -11,7 +11,7 @@ from speechgen.text.rules import spell_addresses, spell_numbers
 LANGUAGES = ("de", "en")
 MAX_CHARACTERS = 50_000
 PASSES = 4  # what one pass spells out may uncover something for the next; ordinary text needs two
-UNENDED = re.compile(r"(?<=[\w/])([)\]'\"]*)[^\S\n]*\n\s*\n\s*(?=\S)")  # a line without an end before a blank one
+UNENDED = re.compile(r"(?<=[\w/])([)\]'\"]*)[^\S\n]*\n\s*\n")  # a line without an end before a blank one
 
 PLAIN = str.maketrans(
     dict.fromkeys("‘’ʻʼ‚`´′", "'")
@@ -90,7 +90,7 @@ def clean(text: str) -> str:
             category not in ("Cf", "Co", "Cn", "Me") and character not in "\ufe0e\ufe0f"
         ):  # joiners, byte order marks, private use: nothing to say
             kept.append(character)
-    return " ".join(UNENDED.sub(r"\1. ", "".join(kept).translate(PLAIN)).split())
+    return " ".join(UNENDED.sub(r"\1. ", "".join(kept).translate(PLAIN).strip()).split())
 
 
 def foreign_letter(text: str) -> tuple[str, str] | None:

@@ -107,6 +107,7 @@ def test_fifty_thousand_characters_take_seconds_at_most():
         ("[Fox](/fɑːks/)\n\n\nIt was late.", "[Fox](/fɑːks/). It was late."),
         ("Is it late?\n\nIt is.\n\n", "Is it late? It is."),
         ("It was\nlate.", "It was late."),
+        ("The end" + "\n" * 40_000, "The end"),
     ],
 )
 def test_a_heading_ends_at_a_blank_line(written, said):
